@@ -1,0 +1,1 @@
+"""Money: accounts, holds, the append-only ledger, prices and metering."""

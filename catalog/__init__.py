@@ -1,0 +1,1 @@
+"""The listing row that characters (and later lorebooks) share, and its tags."""

@@ -1,0 +1,1 @@
+"""Characters and their scenarios, the cards they come from, and per-user preferences."""

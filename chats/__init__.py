@@ -1,0 +1,1 @@
+"""Conversations: the message tree, turns, synchronisation and live events."""

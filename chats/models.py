@@ -1,0 +1,186 @@
+"""Chat, the Message tree and Turn. Rules live in `tree`, `sync` and `turns`."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from core.ids import new_uid
+
+
+class Surface(models.TextChoices):
+    """Where a turn came from."""
+
+    WEB = "web"
+    API = "api"
+    ROOM = "room"
+    MCP = "mcp"
+    BOT = "bot"
+
+
+class Chat(models.Model):
+    """One conversation of one user with one character.
+
+    `lane_key` names the (key, character, scenario, lane) whose current chat this is; it is
+    unique, and null for chats that no lane points to. `turn` and `lease_expires_at` are the
+    lease: at most one turn runs at a time. `version` grows with every committed change.
+    """
+
+    uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chats"
+    )
+    character = models.ForeignKey(
+        "characters.Character", on_delete=models.PROTECT, related_name="chats"
+    )
+    scenario = models.ForeignKey(
+        "characters.Scenario", null=True, blank=True, on_delete=models.SET_NULL
+    )
+    api_key = models.ForeignKey(
+        "accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL
+    )
+    lane_key = models.CharField(max_length=400, null=True, blank=True, unique=True)  # noqa: DJ001
+    title = models.CharField(max_length=200, blank=True)
+    draft = models.TextField(blank=True)
+    last_line = models.CharField(max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    turn = models.CharField(max_length=24, blank=True, default="")
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    forked_from = models.CharField(max_length=24, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    active_at = models.DateTimeField(auto_now_add=True)
+    trashed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("user", "-active_at"), name="chats_chat_recent"),
+            models.Index(fields=("user", "character", "-active_at"), name="chats_chat_by_char"),
+        )
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class Message(models.Model):
+    """A node of a chat's tree. Siblings are versions of one another.
+
+    `position` is the depth. `chosen` marks the one sibling that is shown when its parent is;
+    `active` marks the messages on the path that is shown now, so a window of a long chat is
+    one indexed query. A trashed message keeps its place; `trash` names what was deleted with it.
+    """
+
+    class Role(models.TextChoices):
+        USER = "user"
+        ASSISTANT = "assistant"
+        SYSTEM = "system"
+
+    class Status(models.TextChoices):
+        COMPLETE = "complete"
+        PARTIAL = "partial"
+
+    uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="replies"
+    )
+    position = models.PositiveIntegerField()
+    active = models.BooleanField(default=True)
+    chosen = models.BooleanField(default=True)
+    role = models.CharField(max_length=10, choices=Role.choices)
+    speaker = models.CharField(max_length=200, blank=True)
+    content = models.TextField()
+    reasoning = models.TextField(blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.COMPLETE)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    surface = models.CharField(max_length=8, choices=Surface.choices, default=Surface.WEB)
+    turn = models.CharField(max_length=24, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    edited_at = models.DateTimeField(null=True, blank=True)
+    trashed_at = models.DateTimeField(null=True, blank=True)
+    trash = models.CharField(max_length=24, blank=True, default="")
+
+    class Meta:
+        ordering = ("position", "uid")
+        indexes = (
+            models.Index(fields=("chat", "active", "position"), name="chats_message_path"),
+            models.Index(
+                fields=("trashed_at",), condition=Q(trashed_at__isnull=False), name="chats_trash"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.uid
+
+
+class Revision(models.Model):
+    """What a message said before it was edited in place."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="revisions")
+    content = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"revision {self.pk}"
+
+
+class Turn(models.Model):
+    """One request for a reply, from reserve to settle.
+
+    `reply` is the uid the reply has or will have. `partial` is the text so far as of the last
+    heartbeat: what survives when the process is killed.
+    """
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        DONE = "done"
+        PARTIAL = "partial"
+        VOIDED = "voided"
+
+    class Kind(models.TextChoices):
+        REPLY = "reply"
+        REGENERATE = "regenerate"
+        CONTINUE = "continue"
+
+    uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="turns")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    api_key = models.ForeignKey(
+        "accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL
+    )
+    surface = models.CharField(max_length=8, choices=Surface.choices)
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.REPLY)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    parent = models.ForeignKey(Message, null=True, on_delete=models.SET_NULL, related_name="+")
+    reply = models.CharField(max_length=24)
+    idempotency_key = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001
+    fingerprint = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=200)
+    node = models.CharField(max_length=24)
+    lease_expires_at = models.DateTimeField()
+    partial = models.TextField(blank=True)
+    sync = models.CharField(max_length=40, blank=True)
+    finish_reason = models.CharField(max_length=20, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error_message = models.CharField(max_length=500, blank=True)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    estimated = models.BooleanField(default=False)
+    amount_micro = models.BigIntegerField(default=0)
+    manifest = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    first_token_ms = models.PositiveIntegerField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("chat", "-uid"), name="chats_turn_by_chat"),
+            models.Index(
+                fields=("lease_expires_at",), condition=Q(state="running"), name="chats_turn_open"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.uid

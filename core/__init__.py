@@ -1,0 +1,1 @@
+"""Shared building blocks. Depends on nothing else of ours and owns no tables."""

@@ -1,0 +1,66 @@
+"""The one way from async code to the database: a whole synchronous service in one thread hop.
+
+Threads are few and long-lived, so each keeps its database connection. No connection is ever
+held while a reply streams: the hop returns before the stream begins and another one ends it.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_executor: ThreadPoolExecutor | None = None
+
+
+def _threads() -> int:
+    """One writer suits SQLite; PostgreSQL gains from waiting on several connections at once."""
+    return int(settings.DATABASE_THREADS)
+
+
+def executor() -> ThreadPoolExecutor:
+    global _executor  # noqa: PLW0603 - one pool per process, made on first use
+    if _executor is None:
+        _executor = ThreadPoolExecutor(_threads(), thread_name_prefix="db")
+    return _executor
+
+
+def _run(function: Callable[..., T]) -> T:
+    for connection in connections.all(initialized_only=True):
+        if connection.errors_occurred or connection.close_at is not None:
+            connection.close_if_unusable_or_obsolete()
+    return function()
+
+
+async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run `function` on a database thread and await its result; context variables come along.
+
+    With `settings.INLINE_HOPS` (tests that live inside one transaction) it runs in place.
+    """
+    call = partial(function, *args, **kwargs)
+    if settings.INLINE_HOPS:
+        return call()
+    context = contextvars.copy_context()
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(executor(), context.run, _run, call)
+
+
+def close_pool() -> None:
+    """Stop the threads, closing each one's connection. For shutdown and for tests."""
+    global _executor  # noqa: PLW0603
+    if _executor is None:
+        return
+    pool, _executor = _executor, None
+    for _ in range(_threads() * 2):
+        pool.submit(connections.close_all)
+    pool.shutdown(wait=True)
+
+
+__all__ = ["close_old_connections", "close_pool", "hop"]

@@ -1,0 +1,37 @@
+"""The in-memory channel layer, made safe to send to from any thread."""
+
+import asyncio
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer
+
+
+class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]  # channels is untyped
+    """Hands every send to the loop that reads, so that a worker thread wakes it at once.
+
+    The stock layer puts into an `asyncio.Queue` from whatever thread calls it; the reading
+    loop then notices only at its next own wake-up.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def receive(self, channel: str) -> Any:
+        self._loop = asyncio.get_running_loop()
+        return await super().receive(channel)
+
+    async def send(self, channel: str, message: dict[str, Any]) -> None:
+        await self._on_reader_loop(super().send, channel, message)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if group in self.groups:
+            await self._on_reader_loop(super().group_send, group, message)
+
+    async def _on_reader_loop(self, call: Any, *args: Any) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed() or loop is asyncio.get_running_loop():
+            await call(*args)
+        else:
+            future = asyncio.run_coroutine_threadsafe(call(*args), loop)
+            await asyncio.wrap_future(future)

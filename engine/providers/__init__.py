@@ -1,0 +1,1 @@
+"""Adapters to upstream models. Each turns one dialect into the engine's events."""

@@ -1,0 +1,1 @@
+"""Which language models there are: providers, models and how to reach them."""

@@ -1,0 +1,1 @@
+"""The OpenAI wire protocol over our own services. No models here."""

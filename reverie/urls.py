@@ -1,0 +1,23 @@
+"""Addresses of the pages, the resource API and operations. The wire protocols are in `dispatch`."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+
+from reverie import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", SpectacularJSONAPIView.as_view()),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="api-docs"),
+    path("api/chat/", include("chats.api.urls")),
+    path("admin/", admin.site.urls),
+    path("accounts/", include("allauth.account.urls")),
+    path("", include("web.urls")),
+]
+handler404 = "web.views.errors.not_found"
+handler403 = "web.views.errors.forbidden"
+handler500 = "web.views.errors.server_error"

@@ -1,0 +1,19 @@
+"""Settings for the suite: a throw-away data folder, quick passwords, hops in place."""
+
+import os
+import tempfile
+
+os.environ["REVERIE_DATA"] = tempfile.mkdtemp(prefix="reverie-tests-")
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+os.environ.setdefault("REVERIE_SECRET_KEY", "a-secret-for-tests-only-" * 3)
+
+from reverie.settings import *  # noqa: E402, F403
+from reverie.settings import DATA_DIR, DATABASES, MIDDLEWARE  # noqa: E402
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+INLINE_HOPS = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MIDDLEWARE = [m for m in MIDDLEWARE if "servestatic" not in m]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+LOG_LEVEL = "ERROR"

@@ -1,0 +1,1 @@
+"""The pages people use. No models here."""
