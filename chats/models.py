@@ -99,6 +99,10 @@ class Message(models.Model):
     trashed_at = models.DateTimeField(null=True, blank=True)
     trash = models.CharField(max_length=24, blank=True, default="")
 
+    # Set by `queries.window` only: which of how many versions this one is.
+    version_index = 1
+    version_count = 1
+
     class Meta:
         ordering = ("position", "uid")
         indexes = (

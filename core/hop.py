@@ -4,7 +4,6 @@ Threads are few and long-lived, so each keeps its database connection. No connec
 held while a reply streams: the hop returns before the stream begins and another one ends it.
 """
 
-import asyncio
 import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,9 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connections
+from django.db import connections
+
+from core.loop import remember
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +49,7 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     if settings.INLINE_HOPS:
         return call()
     context = contextvars.copy_context()
-    loop = asyncio.get_running_loop()
+    loop = remember()
     return await loop.run_in_executor(executor(), context.run, _run, call)
 
 
@@ -62,5 +63,3 @@ def close_pool() -> None:
         pool.submit(connections.close_all)
     pool.shutdown(wait=True)
 
-
-__all__ = ["close_old_connections", "close_pool", "hop"]

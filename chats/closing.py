@@ -1,0 +1,116 @@
+"""The second of a turn's two database hops: save the reply, settle, release the chat."""
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from billing import ledger
+from billing.ledger import Metered
+from chats import tree
+from chats.models import Chat, Message, Revision, Turn
+from chats.services import LAST_LINE_CHARS
+from chats.values import Closed, Opened, Outcome
+
+
+def close_turn(opened: Opened, outcome: Outcome) -> Closed:
+    """End a turn in one transaction. Doing it twice changes nothing the second time."""
+    with transaction.atomic():
+        amount = _settle(opened, outcome)
+        if not opened.chat_uid:
+            return Closed(message_uid="", amount_micro=amount, version=0)
+        if not _finish_row(opened, outcome, amount):
+            return Closed(message_uid="", amount_micro=0, version=opened.version)
+        saved = _save_reply(opened, outcome) if outcome.text else False
+        changes = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
+        if saved:
+            changes["last_line"] = " ".join(outcome.text[-800:].split())[-LAST_LINE_CHARS:]
+        Chat.objects.filter(uid=opened.chat_uid, turn=opened.uid).update(**changes)
+    return Closed(
+        message_uid=opened.reply_uid if outcome.text else "",
+        amount_micro=amount,
+        version=opened.version + 1,
+    )
+
+
+def _settle(opened: Opened, outcome: Outcome) -> int:
+    """Charge what was produced; nothing if nothing was."""
+    if not (outcome.text or outcome.reasoning or outcome.completion_tokens):
+        ledger.void(key=opened.hold_key)
+        return 0
+    return ledger.settle(
+        key=opened.hold_key,
+        user_id=opened.user_id,
+        usage=Metered(
+            model=opened.spec.slug,
+            prompt_tokens=outcome.prompt_tokens,
+            completion_tokens=outcome.completion_tokens,
+            cached_tokens=outcome.cached_tokens,
+            estimated=outcome.estimated,
+            input_multiplier_micro=opened.spec.input_multiplier_micro,
+            output_multiplier_micro=opened.spec.output_multiplier_micro,
+            surface=opened.surface,
+            api_key=opened.api_key_uid,
+            character=opened.character_uid,
+        ),
+    )
+
+
+def _finish_row(opened: Opened, outcome: Outcome, amount: int) -> bool:
+    """Write the end of the turn, unless it has ended already."""
+    changed = Turn.objects.filter(uid=opened.uid, state=Turn.State.RUNNING).update(
+        state=outcome.state,
+        finish_reason=outcome.finish_reason,
+        error_code=outcome.error_code[:60],
+        error_message=outcome.error_message[:500],
+        prompt_tokens=outcome.prompt_tokens,
+        completion_tokens=outcome.completion_tokens,
+        estimated=outcome.estimated,
+        amount_micro=amount,
+        first_token_ms=outcome.first_token_ms,
+        duration_ms=outcome.duration_ms,
+        partial="",
+    )
+    return bool(changed)
+
+
+def _save_reply(opened: Opened, outcome: Outcome) -> bool:
+    """Put the reply in its place. If what it answers was deleted meanwhile, it goes with it."""
+    if opened.kind == Turn.Kind.CONTINUE:
+        return _extend(opened, outcome)
+    if opened.has_versions:
+        tree.clear(opened.chat_uid, opened.place)
+    Message.objects.create(
+        uid=opened.reply_uid,
+        chat_id=opened.chat_uid,
+        parent_id=opened.place.parent,
+        position=opened.place.position,
+        role=Message.Role.ASSISTANT,
+        speaker=opened.character_name,
+        content=outcome.text,
+        reasoning=outcome.reasoning,
+        status=_status(outcome),
+        finish_reason=outcome.finish_reason,
+        model=opened.spec.slug,
+        surface=opened.surface,
+        turn=opened.uid,
+    )
+    return True
+
+
+def _extend(opened: Opened, outcome: Outcome) -> bool:
+    reply = Message.objects.filter(uid=opened.reply_uid).first()
+    if reply is None:
+        return False
+    Revision.objects.create(message=reply, content=reply.content)
+    Message.objects.filter(uid=reply.uid).update(
+        content=reply.content + outcome.text,
+        status=_status(outcome),
+        finish_reason=outcome.finish_reason,
+        edited_at=timezone.now(),
+    )
+    return True
+
+
+def _status(outcome: Outcome) -> str:
+    done = outcome.state == Turn.State.DONE
+    return Message.Status.COMPLETE if done else Message.Status.PARTIAL

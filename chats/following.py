@@ -1,0 +1,199 @@
+"""Following a turn from outside its caller: finished ones, and those another process runs.
+
+Every process that runs turns listens on its own channel group for two orders: stop a turn,
+and tell everybody its text so far. A follower takes the text from there, then the deltas.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from channels.layers import get_channel_layer
+
+from chats import live, running
+from chats.models import Message, Turn
+from chats.node import NODE, group_of
+from chats.positions import Position
+from core.errors import ProviderError, ReverieError, Unavailable
+from core.hop import hop
+from core.loop import spawn
+from engine.events import Batch, Finished, ReasoningDelta, TextDelta, UsageReport
+
+POLL_SECONDS: Final = 2.0
+_FINISH_REASONS: Final = {"stop", "length", "tool_calls", "content_filter"}
+
+_listener: asyncio.Task[None] | None = None
+
+
+def ensure_listening() -> None:
+    """Start taking orders for this process's turns, once per event loop."""
+    global _listener  # noqa: PLW0603 - one listener per process
+    loop = asyncio.get_running_loop()
+    if _listener is None or _listener.done() or _listener.get_loop() is not loop:
+        _listener = spawn(_listen())
+
+
+async def _listen() -> None:
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add(group_of(NODE), channel)
+    try:
+        while True:
+            order = await layer.receive(channel)
+            await _obey(order)
+    finally:
+        await layer.group_discard(group_of(NODE), channel)
+
+
+async def _obey(order: dict[str, Any]) -> None:
+    driver = running.drivers.get(order["turn"])
+    if driver is None:
+        return
+    if order["verb"] == "stop":
+        driver.stop("stopped")
+    elif order["verb"] == "tell":
+        await live.publish(driver.opened.chat_uid, snapshot_event(driver))
+
+
+def snapshot_event(driver: running.Driver) -> dict[str, Any]:
+    turn = driver.turn
+    return {
+        "event": "snapshot",
+        "turn": turn.uid,
+        "message": turn.reply_uid,
+        "user_message": driver.opened.user_message_uid,
+        "kind": str(driver.opened.kind),
+        "model": driver.opened.spec.slug,
+        "text": turn.text,
+        "reasoning": turn.reasoning,
+    }
+
+
+async def order(node: str, turn_uid: str, verb: str) -> None:
+    """Send an order to the process that runs a turn."""
+    await get_channel_layer().group_send(
+        group_of(node), {"type": "node.order", "verb": verb, "turn": turn_uid}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the database knows of a turn: its row, and its reply if one was saved."""
+
+    turn: Turn
+    text: str
+    reasoning: str
+
+    @property
+    def has_ended(self) -> bool:
+        return self.turn.state != Turn.State.RUNNING
+
+    @property
+    def error(self) -> ReverieError | None:
+        if not self.turn.error_code:
+            return None
+        return ProviderError(self.turn.error_message, code=self.turn.error_code)
+
+    def rest(self, after: Position) -> Batch:
+        batch: Batch = []
+        if piece := self.reasoning[after.reasoning :]:
+            batch.append(ReasoningDelta(piece))
+        if piece := self.text[after.text :]:
+            batch.append(TextDelta(piece))
+        return batch
+
+    def tail(self) -> Batch:
+        turn = self.turn
+        reason = turn.finish_reason if turn.finish_reason in _FINISH_REASONS else "stop"
+        usage = UsageReport(turn.prompt_tokens, turn.completion_tokens, estimated=turn.estimated)
+        return [usage, Finished(reason)]  # type: ignore[arg-type]  # checked against the literals
+
+
+def read_saved(turn_uid: str) -> Saved:
+    turn = Turn.objects.select_related("chat").defer("manifest").get(uid=turn_uid)
+    reply = Message.objects.filter(uid=turn.reply, turn=turn.uid).first()
+    if reply is None:
+        return Saved(turn, turn.partial, "")
+    return Saved(turn, reply.content, reply.reasoning)
+
+
+async def follow(turn_uid: str, after: Position | None = None) -> AsyncIterator[Batch]:
+    """A turn's events from `after` to its end, wherever it runs or ran. Raises its error."""
+    position = after or Position()
+    here = live.running.get(turn_uid)
+    if here is not None:
+        async for batch in here.events(position):
+            yield batch
+        return
+    saved = await hop(read_saved, turn_uid)
+    if not saved.has_ended:
+        async for batch, position in _remote(saved, position):  # noqa: B020 - the new position
+            yield batch
+        saved = await hop(read_saved, turn_uid)
+    if rest := saved.rest(position):
+        yield rest
+    if saved.error is not None:
+        raise saved.error
+    yield saved.tail()
+
+
+async def _remote(saved: Saved, position: Position) -> AsyncIterator[tuple[Batch, Position]]:
+    """Deltas of a turn that another process runs, until it is closed or its process is gone."""
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    group = live.group_of(saved.turn.chat_id)
+    await layer.group_add(group, channel)
+    try:
+        await order(saved.turn.node, saved.turn.uid, "tell")
+        while True:
+            event = await _next_event(layer, channel)
+            if event is None:
+                latest = await hop(read_saved, saved.turn.uid)
+                if latest.has_ended:
+                    return
+            elif event.get("turn") != saved.turn.uid:
+                continue
+            elif event["event"] == "closed":
+                return
+            else:
+                batch, position = _news(event, position)
+                if batch:
+                    yield batch, position
+    finally:
+        await layer.group_discard(group, channel)
+
+
+async def _next_event(layer: Any, channel: str) -> dict[str, Any] | None:
+    try:
+        message = await asyncio.wait_for(layer.receive(channel), POLL_SECONDS)
+    except TimeoutError:
+        return None
+    return dict(message["event"])
+
+
+def _news(event: dict[str, Any], position: Position) -> tuple[Batch, Position]:
+    """The part of a snapshot or delta that lies beyond `position`; nothing if there is a gap."""
+    if event["event"] == "snapshot":
+        start, text, reasoning = 0, event["text"], event["reasoning"][position.reasoning :]
+    elif event["event"] == "delta":
+        start, text, reasoning = event["at"], event["text"], event["reasoning"]
+    else:
+        return [], position
+    if start > position.text:
+        return [], position
+    batch: Batch = [ReasoningDelta(reasoning)] if reasoning else []
+    if piece := text[position.text - start :]:
+        batch.append(TextDelta(piece))
+    return batch, Position(position.reasoning + len(reasoning), max(position.text, start + len(text)))
+
+
+async def gather_text(events: AsyncIterator[Batch]) -> str:
+    """All the text of a stream; for callers that want it whole."""
+    parts = [e.text async for batch in events for e in batch if type(e) is TextDelta]
+    return "".join(parts)
+
+
+
+def unavailable() -> Unavailable:
+    return Unavailable("The server is restarting. Please try again.", retry_after=5)

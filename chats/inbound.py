@@ -1,0 +1,270 @@
+"""Turns that arrive over the wire: who asks, who replies, in which chat, and whether again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from accounts.keys import authenticate
+from accounts.models import ApiKey
+from billing import ledger
+from chats import context, opening, queries, services, tree
+from chats.models import Chat, Message, Surface, Turn
+from chats.opening import SCAN_MESSAGES
+from chats.resolve import PlainModel, Somebody, resolve
+from chats.sync import Line, Plan, plan
+from chats.values import Existing, Opened, Request
+from core.errors import Conflict, Invalid
+from core.ids import new_uid
+from engine.tokens import default_counter
+from engine.types import ChatMessage, GenerationRequest, Sampling
+from llm.registry import ModelSpec
+
+LANE_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """One chat request of the OpenAI wire, in our words.
+
+    `lines` are the user and assistant messages, ending with the user's newest; `messages` are
+    all of them, for replies that leave no trace. `chat` is `new`, a chat id or "".
+    """
+
+    secret: str
+    ip: str | None
+    model: str
+    lines: Sequence[Line]
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    chat: str = ""
+    lane: str = ""
+    store: bool = True
+    idempotency_key: str = ""
+    retry_count: int = 0
+    fingerprint: str = ""
+
+
+def open_inbound(inbound: Inbound) -> Opened | Existing:
+    """Begin, or find, the turn that answers this request. One database hop; synchronous."""
+    key = authenticate(inbound.secret, ip=inbound.ip)
+    chat = _named_chat(key, inbound.chat)
+    target = _target(key, inbound.model, chat)
+    if isinstance(target, PlainModel):
+        return _open_plain(inbound, key, target)
+    if not inbound.lines:
+        raise Invalid(
+            "`messages` has no message with the role `user`, so there is nothing to answer.",
+            code="missing_user_message",
+            param="messages",
+        )
+    if not inbound.store:
+        return _open_traceless(inbound, key, target)
+    try:
+        with transaction.atomic():
+            return _open_stored(inbound, key, target, chat)
+    except IntegrityError as error:
+        # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
+        # other one won. The next look finds what it made.
+        raise opening.busy() from error
+
+
+def _named_chat(key: ApiKey, name: str) -> Chat | None:
+    return queries.get_chat(key.user, name) if name and name != "new" else None
+
+
+def _target(key: ApiKey, model: str, chat: Chat | None) -> Somebody | PlainModel:
+    """Who replies. A chat that was named by its id decides, unless `model` contradicts it."""
+    if chat is None:
+        return resolve(key.user, key, model)
+    if model:
+        target = resolve(key.user, key, model)
+        if isinstance(target, PlainModel):
+            return target
+        if target.rule == "model" and target.character.pk != chat.character_id:
+            raise Invalid(
+                f"That chat is with {chat.character.name}, not with {target.character.name}.",
+                code="chat_mismatch",
+                param="model",
+            )
+    return Somebody(chat.character, chat.scenario, "model")
+
+
+def _open_stored(
+    inbound: Inbound, key: ApiKey, target: Somebody, chat: Chat | None
+) -> Opened | Existing:
+    request = Request(
+        user=key.user,
+        surface=Surface.API,
+        api_key=key,
+        sampling=inbound.sampling,
+        idempotency_key=f"{key.uid}:{inbound.idempotency_key}" if inbound.idempotency_key else None,
+        fingerprint=inbound.fingerprint,
+    )
+    earlier = _by_idempotency_key(request)
+    if earlier is not None and earlier.state != Turn.State.VOIDED:
+        return Existing(turn=earlier, rule=target.rule)
+    chat, is_new = _chat_for(inbound, request, target, chat)
+    earlier = earlier or _by_retry(inbound, chat)
+    if earlier is not None and earlier.state in (Turn.State.RUNNING, Turn.State.DONE):
+        return Existing(turn=earlier, rule=target.rule)
+    opened = (
+        _answer_again(request, chat, earlier)
+        if earlier is not None
+        else _answer(inbound, request, target, chat, is_new=is_new)
+    )
+    return replace(opened, rule=target.rule)
+
+
+def _by_idempotency_key(request: Request) -> Turn | None:
+    """The turn this key began, or None. Raises Invalid if it began with another request."""
+    if request.idempotency_key is None:
+        return None
+    turn = Turn.objects.filter(idempotency_key=request.idempotency_key).first()
+    if turn is not None and turn.fingerprint != request.fingerprint:
+        raise Invalid(
+            "This Idempotency-Key was used for a different request. Use a new one.",
+            code="idempotency_key_reused",
+            param="Idempotency-Key",
+        )
+    return turn
+
+
+def _by_retry(inbound: Inbound, chat: Chat) -> Turn | None:
+    """For a client library that says it tries again: the last turn, if it was this request."""
+    if inbound.retry_count < 1:
+        return None
+    turn = Turn.objects.filter(chat=chat).order_by("-uid").first()
+    return turn if turn is not None and turn.fingerprint == inbound.fingerprint else None
+
+
+def _answer_again(request: Request, chat: Chat, earlier: Turn) -> Opened:
+    """An earlier try of this request failed: answer its message, without adding it twice."""
+    Turn.objects.filter(uid=earlier.uid).update(idempotency_key=None)
+    parent = Message.objects.filter(uid=earlier.parent_id, active=True).first()
+    if parent is None:
+        raise Conflict(
+            "The message this retry belongs to was deleted meanwhile.", code="message_not_found"
+        )
+    return opening.open_again(request, chat, parent)
+
+
+def _answer(
+    inbound: Inbound, request: Request, target: Somebody, chat: Chat, *, is_new: bool
+) -> Opened:
+    """Align what the client sent with the chat and answer it."""
+    path = tree.path(chat.uid, limit=SCAN_MESSAGES)
+    decided = plan(inbound.lines, _lines(path))
+    if decided.outcome in ("branched", "new") and len(path) == SCAN_MESSAGES:
+        path = tree.path(chat.uid, limit=None)
+        decided = plan(inbound.lines, _lines(path))
+    if decided.outcome == "new" and not is_new:
+        chat = _start(request, target, lane_of(inbound, request, target), greet=False)
+        path, is_new = [], True
+    if is_new:
+        decided = Plan("new", len(path) - 1, decided.add)
+    return opening.open_planned(request, chat, decided, path, decided.header)
+
+
+def _lines(path: list[tree.Node]) -> list[Line]:
+    return [Line.of(node.role, node.content) for node in path]
+
+
+def lane_of(inbound: Inbound, request: Request, target: Somebody) -> str:
+    """The lane this request speaks in: one per key, character, scenario and client's lane."""
+    key = request.api_key.uid if request.api_key else ""
+    scenario = target.scenario.uid if target.scenario else "-"
+    return f"{key}:{target.character.uid}:{scenario}:{inbound.lane[:LANE_CHARS]}"
+
+
+def _chat_for(
+    inbound: Inbound, request: Request, target: Somebody, chat: Chat | None
+) -> tuple[Chat, bool]:
+    """The chat to answer in, locked, and whether it was made for this request."""
+    if chat is not None:
+        return opening.locked(chat.uid), False
+    lane_key = lane_of(inbound, request, target)
+    if inbound.chat != "new":
+        found = Chat.objects.filter(lane_key=lane_key, trashed_at=None).values_list("uid").first()
+        if found is not None:
+            return opening.locked(found[0]), False
+    return _start(request, target, lane_key, greet=len(inbound.lines) == 1), True
+
+
+def _start(request: Request, target: Somebody, lane_key: str, *, greet: bool) -> Chat:
+    """A new chat that its lane points to from now on."""
+    Chat.objects.filter(lane_key=lane_key).update(lane_key=None)
+    return services.start_chat(
+        user=request.user,
+        character=target.character,
+        scenario=target.scenario,
+        api_key=request.api_key,
+        lane_key=lane_key,
+        surface=Surface.API,
+        greet=greet,
+    )
+
+
+def _open_plain(inbound: Inbound, key: ApiKey, target: PlainModel) -> Opened:
+    """A catalogue model answers what was sent, as it was sent."""
+    counter = default_counter()
+    tokens = sum(counter.count(message.content) + 4 for message in inbound.messages) + 3
+    return _open_unstored(inbound, key, target.spec, inbound.messages, tokens, rule="model")
+
+
+def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
+    """The character answers from the client's own messages; nothing is kept but usage."""
+    chat = Chat(user=key.user, character=target.character, scenario=target.scenario)
+    preference = opening.preference_of(key.user, target.character)
+    spec = opening.pick(preference)
+    path = [
+        tree.Node("", index, line.role, line.content) for index, line in enumerate(inbound.lines)
+    ]
+    prompt = context.assemble_for(
+        chat,
+        key.user,
+        preference,
+        spec,
+        path,
+        reply_tokens=opening.reply_tokens(spec, inbound.sampling),
+    )
+    extra: dict[str, Any] = {
+        "character_uid": target.character.uid,
+        "character_name": target.character.name,
+    }
+    return _open_unstored(
+        inbound, key, spec, prompt.messages, prompt.tokens, rule=target.rule, **extra
+    )
+
+
+def _open_unstored(
+    inbound: Inbound,
+    key: ApiKey,
+    spec: ModelSpec,
+    messages: tuple[ChatMessage, ...],
+    tokens: int,
+    **extra: Any,
+) -> Opened:
+    limit = opening.reply_tokens(spec, inbound.sampling)
+    sampling = context.sampling_for(inbound.sampling, None, max_tokens=limit)
+    opened = Opened(
+        uid=new_uid(),
+        user_id=key.user_id,
+        surface=Surface.API,
+        spec=spec,
+        generation=GenerationRequest(
+            model=spec.upstream_name, messages=messages, sampling=sampling
+        ),
+        prompt_tokens=tokens,
+        api_key_uid=key.uid,
+        **extra,
+    )
+    ledger.reserve(
+        user_id=key.user_id,
+        key=opened.hold_key,
+        amount_micro=opening.hold_for(spec, tokens, limit),
+        seconds=settings.TURN_LEASE_SECONDS * 20,
+    )
+    return opened

@@ -1,0 +1,301 @@
+"""The first of a turn's two database hops: everything up to the call of the model.
+
+One transaction leases the chat, brings it in line with what the client sent, appends the
+user's message, reads the context, assembles the prompt and reserves the credits. If any of it
+fails, nothing has happened.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import User
+from billing import ledger
+from billing.pricing import price
+from characters.models import Character, CharacterPreference
+from chats import context, recovery, tree
+from chats.models import Chat, Message, Turn
+from chats.node import NODE
+from chats.sync import Line, Plan
+from chats.values import Opened, Request
+from core.errors import Conflict, Invalid
+from core.ids import new_uid
+from engine.types import GenerationRequest, Sampling
+from llm import registry
+from llm.registry import ModelSpec
+
+PROMPT_MARGIN_PERCENT = 25
+SCAN_MESSAGES = 400
+
+
+class Busy(Conflict):
+    """Somebody else's turn runs in this chat."""
+
+    code = "conversation_busy"
+
+
+def busy() -> Busy:
+    return Busy(
+        "This conversation is answering another message. Try again when it is done.",
+        retry_after=2,
+    )
+
+
+def lease(chat: Chat, turn_uid: str, now: datetime) -> None:
+    """Take the chat for one turn, or raise Busy. A lease that ran out is cleaned up first."""
+    if chat.turn and chat.lease_expires_at is not None:
+        if chat.lease_expires_at > now:
+            raise busy()
+        recovery.recover(chat.turn)
+    until = now + timedelta(seconds=settings.TURN_LEASE_SECONDS)
+    taken = Chat.objects.filter(
+        Q(turn="") | Q(lease_expires_at__lte=now) | Q(lease_expires_at=None), uid=chat.uid
+    ).update(turn=turn_uid, lease_expires_at=until, version=F("version") + 1, active_at=now)
+    if not taken:
+        raise busy()
+    chat.version += 1
+
+
+def open_planned(
+    request: Request, chat: Chat, plan: Plan, path: list[tree.Node], sync: str
+) -> Opened:
+    """Begin a turn that answers what `plan` adds to the shown path. Runs inside a transaction."""
+    now = timezone.now()
+    turn_uid = new_uid()
+    lease(chat, turn_uid, now)
+    kept = path[: plan.anchor + 1]
+    if plan.trash_from is not None:
+        tree.trash(path[plan.trash_from].uid, at=now)
+    moved = _off_the_end(plan, path)
+    added = _append(chat, request, plan.add, kept, moved=moved, turn_uid=turn_uid)
+    return _begin(
+        request,
+        chat,
+        turn_uid,
+        path=kept + added,
+        has_versions=len(path) > len(kept) and not plan.add,
+        user_message_uid=added[-1].uid if added else "",
+        sync=sync,
+        now=now,
+    )
+
+
+def _off_the_end(plan: Plan, path: list[tree.Node]) -> bool:
+    """Whether messages are added where others are or were."""
+    return bool(plan.add) and plan.anchor + 1 < len(path)
+
+
+def _append(
+    chat: Chat,
+    request: Request,
+    lines: tuple[Line, ...],
+    kept: list[tree.Node],
+    *,
+    moved: bool,
+    turn_uid: str,
+) -> list[tree.Node]:
+    """Add the client's lines below the kept path. The last is the one that will be answered."""
+    added: list[tree.Node] = []
+    for line in lines:
+        place = tree.below(added[-1] if added else kept[-1] if kept else None)
+        if moved and not added:
+            tree.clear(chat.uid, place)
+        message = tree.add(
+            place,
+            chat_id=chat.uid,
+            role=line.role,
+            speaker=request.user.name if line.role == "user" else chat.character.name,
+            content=line.content,
+            surface=request.surface,
+            turn=turn_uid if line.role == "user" else "",
+        )
+        added.append(tree.Node(message.uid, place.position, line.role, line.content))
+    return added
+
+
+def open_again(request: Request, chat: Chat, parent: Message | None) -> Opened:
+    """Begin a turn that gives another version of the reply below `parent`."""
+    now = timezone.now()
+    turn_uid = new_uid()
+    lease(chat, turn_uid, now)
+    position = -1 if parent is None else parent.position
+    path = tree.path(chat.uid, limit=SCAN_MESSAGES, up_to=position) if parent else []
+    return _begin(
+        request, chat, turn_uid, path=path, has_versions=True, user_message_uid="", sync="", now=now
+    )
+
+
+def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
+    """Begin a turn that goes on with `reply` where it stopped."""
+    now = timezone.now()
+    turn_uid = new_uid()
+    lease(chat, turn_uid, now)
+    path = tree.path(chat.uid, limit=SCAN_MESSAGES, up_to=reply.position - 1)
+    return _begin(
+        request,
+        chat,
+        turn_uid,
+        path=path,
+        has_versions=False,
+        user_message_uid="",
+        sync="",
+        now=now,
+        continued=reply,
+    )
+
+
+def _begin(
+    request: Request,
+    chat: Chat,
+    turn_uid: str,
+    *,
+    path: list[tree.Node],
+    has_versions: bool,
+    user_message_uid: str,
+    sync: str,
+    now: datetime,
+    continued: Message | None = None,
+) -> Opened:
+    """Assemble, reserve and write the turn's row. The lease is held already."""
+    preference = preference_of(request.user, chat.character)
+    spec = pick(preference)
+    prompt = context.assemble_for(
+        chat,
+        request.user,
+        preference,
+        spec,
+        path,
+        reply_tokens=reply_tokens(spec, request.sampling),
+        prefill=continued.content if continued else "",
+    )
+    sampling = context.sampling_for(
+        request.sampling, preference, max_tokens=reply_tokens(spec, request.sampling)
+    )
+    hold = hold_for(spec, prompt.tokens, sampling.max_tokens or spec.reply_tokens)
+    ledger.reserve(
+        user_id=request.user.pk,
+        key=f"turn:{turn_uid}",
+        amount_micro=hold,
+        seconds=settings.TURN_LEASE_SECONDS * 10,
+    )
+    last = path[-1] if path else None
+    reply_uid = continued.uid if continued else new_uid()
+    Turn.objects.create(
+        uid=turn_uid,
+        chat_id=chat.uid,
+        user_id=request.user.pk,
+        api_key=request.api_key,
+        surface=request.surface,
+        kind=request.kind,
+        parent_id=last.uid if last else None,
+        reply=reply_uid,
+        idempotency_key=request.idempotency_key,
+        fingerprint=request.fingerprint,
+        model=spec.slug,
+        node=NODE,
+        lease_expires_at=now + timedelta(seconds=settings.TURN_LEASE_SECONDS),
+        sync=sync,
+        prompt_tokens=prompt.tokens,
+        manifest=prompt.manifest.to_json(),
+    )
+    return Opened(
+        uid=turn_uid,
+        user_id=request.user.pk,
+        surface=request.surface,
+        spec=spec,
+        generation=GenerationRequest(
+            model=spec.upstream_name, messages=prompt.messages, sampling=sampling
+        ),
+        prompt_tokens=prompt.tokens,
+        api_key_uid=request.api_key.uid if request.api_key else "",
+        api_key_name=request.api_key.name if request.api_key else "",
+        character_uid=chat.character.uid,
+        character_name=chat.character.name,
+        chat_uid=chat.uid,
+        kind=request.kind,
+        place=tree.below(last),
+        reply_uid=reply_uid,
+        user_message_uid=user_message_uid,
+        has_versions=has_versions,
+        sync=sync,
+        version=chat.version,
+    )
+
+
+def preference_of(user: User, character: Character) -> CharacterPreference | None:
+    return (
+        CharacterPreference.objects.filter(user=user, character=character)
+        .select_related("model")
+        .first()
+    )
+
+
+def pick(preference: CharacterPreference | None) -> ModelSpec:
+    """The model this person prefers for this character, while it is on; else the default."""
+    if preference is not None and preference.model is not None:
+        preferred = registry.find_model(preference.model.slug)
+        if preferred is not None:
+            return preferred
+    return registry.default_model()
+
+
+def reply_tokens(spec: ModelSpec, sampling: Sampling) -> int:
+    """Tokens kept free for the reply: what was asked for, within what the model has."""
+    most = max(16, spec.context_tokens // 2)
+    return min(sampling.max_tokens or spec.reply_tokens, most)
+
+
+def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
+    """Micro-credits to set aside. The margin covers tokenizers that count more than ours."""
+    return price(
+        prompt_tokens + prompt_tokens * PROMPT_MARGIN_PERCENT // 100,
+        reply_tokens,
+        input_multiplier_micro=spec.input_multiplier_micro,
+        output_multiplier_micro=spec.output_multiplier_micro,
+    )
+
+
+def locked(chat_uid: str) -> Chat:
+    """The chat's row, locked, with what a prompt needs. Call inside a transaction."""
+    return (
+        Chat.objects.select_for_update(of=("self",))
+        .select_related("character", "scenario")
+        .get(uid=chat_uid)
+    )
+
+
+def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:
+    """Begin a turn from a page: a new message, another version of a reply, or its continuation."""
+    with transaction.atomic():
+        chat = locked(chat_uid)
+        if request.kind == Turn.Kind.REPLY:
+            path = tree.path(chat.uid, limit=SCAN_MESSAGES)
+            plan = Plan("appended", len(path) - 1, (Line.of("user", content),))
+            return open_planned(request, chat, plan, path, "")
+        reply = _target(chat, message_uid)
+        if request.kind == Turn.Kind.CONTINUE:
+            if reply.role != Message.Role.ASSISTANT:
+                raise Invalid("Only a reply can be continued.", code="nothing_to_continue")
+            return open_continue(request, chat, reply)
+        parent = reply if reply.role == Message.Role.USER else reply.parent
+        if parent is None:
+            raise Invalid(
+                "A greeting has other versions, but none can be written.", code="no_user_message"
+            )
+        return open_again(request, chat, parent)
+
+
+def _target(chat: Chat, message_uid: str) -> Message:
+    """The message a regenerate or continue is about: the one named, else the last shown."""
+    shown = Message.objects.filter(chat=chat, active=True).select_related("parent")
+    found = (
+        shown.filter(uid=message_uid).first()
+        if message_uid
+        else shown.order_by("-position").first()
+    )
+    if found is None:
+        raise Invalid("There is no such reply in this chat.", code="message_not_found")
+    return found

@@ -1,0 +1,108 @@
+"""Tail-diff: what a client's message list says about the stored conversation. Pure.
+
+A client may send only its newest message, its whole history, or the window that fits its
+context. The list is aligned to the stored path by text; lengths alone decide nothing, and
+nothing is ever deleted unless the two demonstrably share a reply.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from core.text import normalised
+
+Outcome = Literal["appended", "regenerated", "trimmed", "branched", "new"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message of either side, with its text in comparable form."""
+
+    role: str
+    content: str
+    text: str
+
+    @classmethod
+    def of(cls, role: str, content: str) -> "Line":
+        return cls(role, content, normalised(content))
+
+    def same(self, other: "Line") -> bool:
+        return self.role == other.role and self.text == other.text
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do. Indexes count along the stored path; -1 is before its first message.
+
+    Add `add` below `anchor`, after moving the path from `trash_from` on to the trash. For a
+    regenerate, `add` is empty and `anchor` is the user's message to answer again.
+    """
+
+    outcome: Outcome
+    anchor: int = -1
+    add: tuple[Line, ...] = ()
+    trash_from: int | None = None
+    trimmed: int = 0
+
+    @property
+    def header(self) -> str:
+        return f"trimmed={self.trimmed}" if self.outcome == "trimmed" else self.outcome
+
+
+def plan(sent: Sequence[Line], stored: Sequence[Line]) -> Plan:
+    """Decide what `sent` (user and assistant lines, ending with the user's) means for `stored`."""
+    *earlier, newest = sent
+    if not earlier:
+        return Plan("appended", len(stored) - 1, (newest,))
+    end = _exact_end(earlier, stored)
+    if end is not None:
+        return _after_run(end, newest, stored)
+    edited = _edited_at(earlier, stored)
+    if edited is not None:
+        first_edit, anchor = edited
+        return Plan("branched", anchor, (*earlier[first_edit:], newest))
+    return Plan("new", -1, tuple(sent))
+
+
+def _after_run(end: int, newest: Line, stored: Sequence[Line]) -> Plan:
+    """The client's earlier messages end at `stored[end]`; what follows there decides."""
+    following = stored[end + 1 :]
+    if not following:
+        return Plan("appended", end, (newest,))
+    if following[0].same(newest):
+        return Plan("regenerated", end + 1)
+    return Plan("trimmed", end, (newest,), trash_from=end + 1, trimmed=len(following))
+
+
+def _exact_end(earlier: Sequence[Line], stored: Sequence[Line]) -> int | None:
+    """Index of the last message of the latest run of `stored` that equals `earlier`."""
+    if not any(line.role == "assistant" for line in earlier):
+        return None
+    size = len(earlier)
+    for start in range(len(stored) - size, -1, -1):
+        if all(stored[start + i].same(earlier[i]) for i in range(size - 1, -1, -1)):
+            return start + size - 1
+    return None
+
+
+def _edited_at(earlier: Sequence[Line], stored: Sequence[Line]) -> tuple[int, int] | None:
+    """Where an edited copy of a run begins to differ: (index in `earlier`, anchor in `stored`).
+
+    The roles must line up, at least one reply and half of all messages must be unchanged. The
+    run with the most unchanged messages wins, then the latest.
+    """
+    size = len(earlier)
+    best: tuple[int, int] | None = None
+    for start in range(len(stored) - size, -1, -1):
+        run = stored[start : start + size]
+        if any(a.role != b.role for a, b in zip(run, earlier, strict=True)):
+            continue
+        equal = [a.text == b.text for a, b in zip(run, earlier, strict=True)]
+        replies = any(e and line.role == "assistant" for e, line in zip(equal, run, strict=True))
+        if replies and sum(equal) * 2 >= size and (best is None or sum(equal) > best[0]):
+            best = (sum(equal), start)
+    if best is None:
+        return None
+    start = best[1]
+    first_edit = next(i for i in range(size) if not earlier[i].same(stored[start + i]))
+    return first_edit, start + first_edit - 1

@@ -1,0 +1,107 @@
+"""The message tree: reading the shown path and changing which path is shown.
+
+Callers hold the chat's lock or lease; nothing here commits on its own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from chats.models import Message
+from core.ids import new_uid
+
+
+class Node(NamedTuple):
+    """A message of the path, as far as prompts and synchronisation need it."""
+
+    uid: str
+    position: int
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a new message goes: below `parent`, at depth `position`."""
+
+    parent: str | None
+    position: int
+
+
+def below(node: Node | Message | None) -> Place:
+    return Place(None, 0) if node is None else Place(node.uid, node.position + 1)
+
+
+def path(chat_uid: str, *, limit: int | None, up_to: int | None = None) -> list[Node]:
+    """The shown path, oldest first: its last `limit` messages, or all of it for None."""
+    rows: QuerySet[Message, Any] = Message.objects.filter(chat_id=chat_uid, active=True)
+    if up_to is not None:
+        rows = rows.filter(position__lte=up_to)
+    rows = rows.order_by("-position")
+    found = rows.values_list("uid", "position", "role", "content")[:limit]
+    return [Node(*row) for row in reversed(found)]
+
+
+def add(place: Place, **fields: Any) -> Message:
+    """Insert one message. The place must be free: see `clear`."""
+    return Message.objects.create(parent_id=place.parent, position=place.position, **fields)
+
+
+def clear(chat_uid: str, place: Place) -> None:
+    """Take what is shown at and below `place` off the path, so that a new version can be added."""
+    Message.objects.filter(chat_id=chat_uid, active=True, position__gte=place.position).update(
+        active=False
+    )
+    Message.objects.filter(chat_id=chat_uid, parent_id=place.parent, chosen=True).update(
+        chosen=False
+    )
+
+
+def show(message: Message) -> None:
+    """Choose this version and show it with what was last shown below it."""
+    clear(message.chat_id, Place(message.parent_id, message.position))
+    Message.objects.filter(uid=message.uid).update(chosen=True)
+    Message.objects.filter(uid__in=_chosen_below(message.uid)).update(active=True)
+
+
+def versions(message: Message) -> list[Message]:
+    """All versions of a message that are not in the trash, oldest first."""
+    return list(
+        Message.objects.filter(
+            chat_id=message.chat_id, parent_id=message.parent_id, trashed_at=None
+        ).order_by("uid")
+    )
+
+
+def trash(message_uid: str, *, at: datetime) -> tuple[str, int]:
+    """Move a message and everything below it to the trash. Returns the trash id and the count."""
+    trash_uid = new_uid()
+    count = Message.objects.filter(uid__in=_subtree(message_uid), trashed_at=None).update(
+        active=False, trashed_at=at, trash=trash_uid
+    )
+    return trash_uid, count
+
+
+def _subtree(uid: str) -> list[str]:
+    return _walk(uid, "TRUE")
+
+
+def _chosen_below(uid: str) -> list[str]:
+    return _walk(uid, "m.chosen AND m.trashed_at IS NULL")
+
+
+def _walk(uid: str, condition: str) -> list[str]:
+    """Uids of a message and its descendants; plain SQL because the ORM cannot recurse."""
+    query = f"""
+        WITH RECURSIVE below(uid) AS (
+            SELECT uid FROM chats_message WHERE uid = %s
+            UNION ALL
+            SELECT m.uid FROM chats_message m JOIN below ON m.parent_id = below.uid
+            WHERE {condition}
+        ) SELECT uid FROM below"""  # noqa: S608 - both conditions are literals above
+    with connection.cursor() as cursor:
+        cursor.execute(query, [uid])
+        return [row[0] for row in cursor.fetchall()]
