@@ -152,14 +152,14 @@ async def _remote(saved: Saved, position: Position) -> AsyncIterator[tuple[Batch
                 latest = await hop(read_saved, saved.turn.uid)
                 if latest.has_ended:
                     return
+                yield [], position
             elif event.get("turn") != saved.turn.uid:
                 continue
             elif event["event"] == "closed":
                 return
             else:
                 batch, position = _news(event, position)
-                if batch:
-                    yield batch, position
+                yield batch, position
     finally:
         await layer.group_discard(group, channel)
 

@@ -19,6 +19,7 @@ from core.loop import spawn, submit
 from engine.events import Batch, ReasoningDelta, TextDelta, ToolCallDelta
 
 COALESCE_SECONDS: Final = 0.06
+IDLE_SECONDS: Final = 10.0
 
 running: dict[str, "LiveTurn"] = {}
 """Turns of this process that have not ended, by turn uid."""
@@ -49,6 +50,16 @@ class _Inbox:
     def __init__(self) -> None:
         self.batch: Batch = []
         self.waiter: asyncio.Future[None] | None = None
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when woken, or after `seconds`."""
+        loop = asyncio.get_running_loop()
+        self.waiter = loop.create_future()
+        timer = loop.call_later(seconds, self.wake)
+        try:
+            await self.waiter
+        finally:
+            timer.cancel()
 
     def wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
@@ -117,8 +128,13 @@ class LiveTurn:
         """Send what watchers have not seen yet; called before the turn is announced closed."""
         await self._broadcast.flush()
 
-    async def events(self, after: Position | None = None) -> AsyncIterator[Batch]:
-        """Everything from `after` on, to the end. Raises the turn's error once all is read."""
+    async def events(
+        self, after: Position | None = None, *, idle_seconds: float = IDLE_SECONDS
+    ) -> AsyncIterator[Batch]:
+        """Everything from `after` on, to the end. Raises the turn's error once all is read.
+
+        An empty batch says that nothing came for `idle_seconds`: time for a keep-alive.
+        """
         inbox = _Inbox()
         inbox.batch = self._since(after or Position())
         self._inboxes.append(inbox)
@@ -130,8 +146,9 @@ class LiveTurn:
                 elif self.ended:
                     break
                 else:
-                    inbox.waiter = asyncio.get_running_loop().create_future()
-                    await inbox.waiter
+                    await inbox.sleep(idle_seconds)
+                    if not inbox.batch and not self.ended:
+                        yield []
             if self.error is not None:
                 raise self.error
             yield self.tail

@@ -8,7 +8,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -134,7 +134,7 @@ def _open_on_page(request: TurnRequest) -> Opened | Existing:
         if turn is not None and turn.state != Turn.State.VOIDED:
             return Existing(turn=turn)
         if turn is not None:
-            Turn.objects.filter(uid=turn.uid).update(idempotency_key=None)
+            request = _again(request, turn)
     return open_in_chat(
         Request(
             user=user,
@@ -146,6 +146,14 @@ def _open_on_page(request: TurnRequest) -> Opened | Existing:
         request.chat_uid,
         checked_content(request.content) if request.kind == Turn.Kind.REPLY else "",
         request.message_uid,
+    )
+
+
+def _again(request: TurnRequest, failed: Turn) -> TurnRequest:
+    """The same message sent again after nothing came of it: answer it, do not add it twice."""
+    Turn.objects.filter(uid=failed.uid).update(idempotency_key=None)
+    return replace(
+        request, kind=Turn.Kind.REGENERATE, content="", message_uid=failed.parent_id or ""
     )
 
 

@@ -1,0 +1,27 @@
+"""What happens when a server process starts and stops, whichever server runs it."""
+
+from typing import Any
+
+from django.conf import settings
+
+from chats import turns
+from core import http
+from core.hop import close_pool
+from core.loop import remember
+from llm import registry
+
+
+async def handle(receive: Any, send: Any) -> None:
+    """The ASGI lifespan protocol: note the loop at the start; end turns and close at the stop."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            remember()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await turns.drain(settings.TURN_DRAIN_SECONDS)
+            await registry.close_providers()
+            await http.aclose()
+            close_pool()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
