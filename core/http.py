@@ -1,0 +1,75 @@
+"""The only door out: one pooled client per event loop, with time-outs, and a guard for URLs.
+
+Upstream addresses are the operator's and may be local. Addresses that users give must pass
+`check_public_url` first.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from core.errors import Invalid
+
+CONNECT_SECONDS: Final = 10.0
+CONNECTIONS_MOST: Final = 4096
+_SCHEMES: Final = {"http", "https"}
+
+_clients: dict[int, httpx.AsyncClient] = {}
+
+
+def client() -> httpx.AsyncClient:
+    """The client of the running event loop. Reads have no limit here: callers set their own."""
+    key = id(asyncio.get_running_loop())
+    found = _clients.get(key)
+    if found is None or found.is_closed:
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS_MOST,
+            max_keepalive_connections=CONNECTIONS_MOST,
+            keepalive_expiry=30,
+        )
+        found = _clients[key] = httpx.AsyncClient(
+            transport=AiohttpTransport(limits=limits, trust_env=False),
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
+            follow_redirects=False,
+            trust_env=False,
+        )
+    return found
+
+
+async def aclose() -> None:
+    """Close the running loop's client and its connections."""
+    found = _clients.pop(id(asyncio.get_running_loop()), None)
+    if found is not None:
+        await found.aclose()
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one that anybody on the internet could reach."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if mapped is not None:
+        ip = mapped
+    return ip.is_global and not ip.is_multicast
+
+
+async def check_public_url(url: str) -> list[str]:
+    """The addresses behind a URL that a user gave. Raises Invalid unless all are public."""
+    parts = urlsplit(url)
+    if parts.scheme not in _SCHEMES or not parts.hostname or "@" in parts.netloc:
+        raise Invalid("Give a plain http or https address.", param="url")
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(
+            parts.hostname, port, type=socket.SOCK_STREAM
+        )
+    except (ValueError, OSError) as error:
+        raise Invalid("That address cannot be reached.", param="url") from error
+    addresses = sorted({str(row[4][0]) for row in found})
+    if not all(is_public(address) for address in addresses):
+        raise Invalid("That address cannot be reached.", param="url")
+    return addresses

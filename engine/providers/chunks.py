@@ -1,0 +1,180 @@
+"""OpenAI's chunk, as far as we read it: typed, so that decoding one costs little."""
+
+from typing import Any, Final
+
+import msgspec
+
+from core.errors import ProviderError, Retryable, Terminal
+from engine.events import (
+    Batch,
+    Finished,
+    FinishReason,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    UsageReport,
+)
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _CachedTokens(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _CachedTokens | None = None
+
+
+class _Chunk(msgspec.Struct):
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: Any = None
+
+
+_FINISH: Final[dict[str, FinishReason]] = {
+    "stop": "stop",
+    "eos": "stop",
+    "end_turn": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+}
+_RETRYABLE_STATUS: Final = {408, 409, 425, 429}
+_SERVER_ERROR: Final = 500
+_MESSAGE_CHARS: Final = 300
+
+_decode = msgspec.json.Decoder(_Chunk).decode
+
+
+class Reader:
+    """Turns the chunks of one stream into events, whatever liberties its server takes.
+
+    Usage may come with choices, without, twice or never; the last counts. The finish may be
+    missing or repeated; the first counts, and both wait for the end of the stream.
+    """
+
+    def __init__(self) -> None:
+        self._usage: UsageReport | None = None
+        self._finish: FinishReason | None = None
+        self._calls_tools = False
+        self.is_done = False
+
+    def read(self, data: bytes, out: Batch) -> None:
+        """Add the events of one chunk to `out`. Raises for an error event."""
+        if data == b"[DONE]":
+            self.is_done = True
+            return
+        try:
+            chunk = _decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Retryable("The model's server sent something that cannot be read.") from error
+        if chunk.error:
+            raise failure_of(chunk.error)
+        if chunk.usage is not None:
+            self._note_usage(chunk.usage)
+        if chunk.choices:
+            self._choice(chunk.choices[0], out)
+
+    def _choice(self, choice: _Choice, out: Batch) -> None:
+        delta = choice.delta or choice.message
+        if delta is not None:
+            if delta.content:
+                out.append(TextDelta(_clean(delta.content)))
+            if thought := delta.reasoning_content or delta.reasoning:
+                out.append(ReasoningDelta(_clean(thought)))
+            for call in delta.tool_calls or ():
+                self._calls_tools = True
+                function = call.function or _Function()
+                arguments = function.arguments or ""
+                out.append(
+                    ToolCallDelta(call.index, arguments, call.id or None, function.name or None)
+                )
+        if choice.finish_reason and self._finish is None:
+            if choice.finish_reason == "error":
+                raise Retryable("The model's server reported an error.")
+            self._finish = _FINISH.get(choice.finish_reason, "stop")
+
+    def _note_usage(self, usage: _Usage) -> None:
+        if usage.prompt_tokens is None and usage.completion_tokens is None:
+            return
+        details = usage.prompt_tokens_details
+        self._usage = UsageReport(
+            max(0, usage.prompt_tokens or 0),
+            max(0, usage.completion_tokens or 0),
+            max(0, (details.cached_tokens or 0) if details else 0),
+        )
+
+    def ending(self) -> Batch:
+        """Usage and finish, once the stream is over. Raises if it broke off."""
+        if self._finish is None and not self.is_done:
+            raise Retryable("The model's server broke off in the middle of the reply.")
+        finish = self._finish or "stop"
+        if self._calls_tools and finish == "stop":
+            finish = "tool_calls"
+        ending: Batch = [] if self._usage is None else [self._usage]
+        return [*ending, Finished(finish)]
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def failure_of(error: Any) -> ProviderError:
+    """An error object or text of a stream as one of ours."""
+    if isinstance(error, dict):
+        message = str(error.get("message") or "The model's server reported an error.")
+        code = error.get("code") or error.get("type")
+    else:
+        message, code = str(error), None
+    message = " ".join(message.split())[:_MESSAGE_CHARS]
+    if isinstance(code, int) and code < _SERVER_ERROR and code not in _RETRYABLE_STATUS:
+        return Terminal(message)
+    return Retryable(message)
+
+
+def failure_of_status(status: int, body: bytes, retry_after: str | None) -> ProviderError:
+    """A refusal by status. The upstream's own words are kept if it spoke JSON."""
+    words = _words(body)
+    message = f"The model's server answered {status}{': ' + words if words else '.'}"
+    seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
+    if status in _RETRYABLE_STATUS or status >= _SERVER_ERROR:
+        return Retryable(message, retry_after=seconds)
+    return Terminal(message)
+
+
+def _words(body: bytes) -> str:
+    try:
+        parsed = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return ""
+    error = parsed.get("error") if isinstance(parsed, dict) else None
+    text = error.get("message") if isinstance(error, dict) else error
+    return " ".join(str(text).split())[:_MESSAGE_CHARS] if text else ""

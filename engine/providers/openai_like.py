@@ -1,0 +1,168 @@
+"""Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+import httpx
+import orjson
+
+from core import http
+from core.errors import Retryable, Terminal, UpstreamTimeout
+from engine.events import Batch
+from engine.providers.base import UpstreamModel
+from engine.providers.chunks import Reader, failure_of_status
+from engine.sse import Decoder
+from engine.types import ChatMessage, GenerationRequest, Sampling
+
+_OK: Final = 200
+_ERROR_BYTES_MOST: Final = 65_536
+_BODY_BYTES_MOST: Final = 8 * 1024 * 1024
+_SUFFIXES: Final = ("/chat/completions", "/completions", "/models")
+
+
+def api_base(url: str) -> str:
+    """The address up to and including its version: what people paste comes in many forms."""
+    base = url.strip().rstrip("/")
+    for suffix in _SUFFIXES:
+        base = base.removesuffix(suffix).rstrip("/")
+    last = base.rpartition("/")[2]
+    is_versioned = last[:1] == "v" and last[1:2].isdecimal()
+    return base if is_versioned else f"{base}/v1"
+
+
+class OpenAILike:
+    """One upstream address. `client` is for tests; by default the process's pooled one."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        *,
+        api_key: str = "",
+        client: Callable[[], httpx.AsyncClient] = http.client,
+    ) -> None:
+        self.name = name
+        self._base = api_base(base_url)
+        self._client = client
+        self._headers = {"Content-Type": "application/json"}
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+
+    async def stream(self, request: GenerationRequest) -> AsyncIterator[Batch]:
+        """Batches of events, one per network read. Raises Retryable or Terminal."""
+        try:
+            async with self._client().stream(
+                "POST",
+                f"{self._base}/chat/completions",
+                content=orjson.dumps(payload(request)),
+                headers=self._headers,
+            ) as response:
+                if response.status_code != _OK:
+                    raise failure_of_status(
+                        response.status_code,
+                        await _read(response, _ERROR_BYTES_MOST),
+                        response.headers.get("retry-after"),
+                    )
+                async for batch in _events(response):
+                    yield batch
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeout(f"{self.name} did not answer in time.") from error
+        except httpx.HTTPError as error:
+            raise Retryable(f"The connection to {self.name} failed.") from error
+
+    async def list_models(self) -> list[UpstreamModel]:
+        """What the upstream says it serves. Raises Retryable or Terminal."""
+        try:
+            response = await self._client().get(
+                f"{self._base}/models", headers=self._headers, timeout=10
+            )
+        except httpx.HTTPError as error:
+            raise Retryable(f"The connection to {self.name} failed.") from error
+        if response.status_code != _OK:
+            raise failure_of_status(response.status_code, response.content, None)
+        try:
+            rows = orjson.loads(response.content)["data"] or []
+            return [_model(row) for row in rows if row.get("id")]
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            raise Terminal(f"{self.name} did not list models the way OpenAI does.") from error
+
+    async def aclose(self) -> None:
+        """Nothing of its own to close: connections belong to the process's client."""
+
+
+def _model(row: dict[str, Any]) -> UpstreamModel:
+    meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
+    window = row.get("context_length") or row.get("max_model_len") or (meta or {}).get("n_ctx")
+    return UpstreamModel(str(row["id"]), window if isinstance(window, int) else None)
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[Batch]:
+    reader = Reader()
+    if "json" in response.headers.get("content-type", ""):
+        # Some servers ignore `stream` and answer with one whole object.
+        whole: Batch = []
+        reader.read(await _read(response, _BODY_BYTES_MOST), whole)
+        yield [*whole, *reader.ending()]
+        return
+    decoder = Decoder()
+    read = reader.read
+    async for chunk in response.aiter_raw():
+        batch: Batch = []
+        for _, data in decoder.feed(chunk):
+            read(data, batch)
+            if reader.is_done:
+                break
+        if batch:
+            yield batch
+        if reader.is_done:
+            break
+    else:
+        last: Batch = []
+        for _, data in decoder.finish():
+            reader.read(data, last)
+        if last:
+            yield last
+    yield reader.ending()
+
+
+async def _read(response: httpx.Response, most: int) -> bytes:
+    """The body, cut at `most` bytes."""
+    body = b""
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) >= most:
+            break
+    return body[:most]
+
+
+def payload(request: GenerationRequest) -> dict[str, Any]:
+    """The body of the upstream request: only what was asked for."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [_message(message) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    body.update(_sampling(request.sampling))
+    return body
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.name is not None:
+        wire["name"] = message.name
+    if message.extra:
+        wire.update(message.extra)
+    return wire
+
+
+def _sampling(sampling: Sampling) -> dict[str, Any]:
+    wire = dict(sampling.extra)
+    for name in ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty"):
+        if (value := getattr(sampling, name)) is not None:
+            wire[name] = value
+    if sampling.seed is not None:
+        wire["seed"] = sampling.seed
+    if sampling.stop:
+        wire["stop"] = list(sampling.stop)
+    return wire

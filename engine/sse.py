@@ -1,0 +1,61 @@
+"""Server-sent events from bytes as they arrive, whole events at once."""
+
+from typing import Final
+
+from core.errors import Terminal
+
+BUFFER_BYTES_MOST: Final = 4 * 1024 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class Decoder:
+    """Feed it reads; it returns the data of every event that is complete.
+
+    Lines may end with LF, CRLF or CR, data may span lines, comments and other fields are
+    skipped. Works on bytes, so a character split between two reads stays whole.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._started = False
+        self._data: list[bytes] = []
+        self._event = b""
+
+    def feed(self, chunk: bytes) -> list[tuple[bytes, bytes]]:
+        """(event name, data) of each event that ends in this chunk. Raises Terminal if one is endless."""
+        buffer = self._buffer + chunk if self._buffer else chunk
+        if not self._started:
+            self._started = True
+            buffer = buffer.removeprefix(_BOM)
+        if b"\r" in buffer:
+            # A CR at the very end may be half of a CRLF: wait for what follows.
+            held = b"\r" if buffer.endswith(b"\r") else b""
+            buffer = buffer[: len(buffer) - len(held)]
+            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        else:
+            held = b""
+        *lines, rest = buffer.split(b"\n")
+        self._buffer = rest + held
+        if len(self._buffer) > BUFFER_BYTES_MOST:
+            raise Terminal("The model's server sent an endless line.")
+        return self._events(lines)
+
+    def finish(self) -> list[tuple[bytes, bytes]]:
+        """What is left when the stream ends without a blank line."""
+        rest, self._buffer = self._buffer, b""
+        return self._events([*rest.rstrip(b"\r").split(b"\n"), b""])
+
+    def _events(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
+        found: list[tuple[bytes, bytes]] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+            elif not line:
+                if self._data:
+                    data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+                    found.append((self._event, data))
+                    self._data = []
+                self._event = b""
+            elif line.startswith(b"event:"):
+                self._event = line[6:].strip()
+        return found

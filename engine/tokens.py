@@ -1,0 +1,46 @@
+"""Counting tokens without a network: a real tokenizer that carries its vocabulary."""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, Protocol
+
+CACHED_CHARS_MOST: Final = 20_000
+_CHARS_PER_TOKEN: Final = 3.5
+
+
+class TokenCounter(Protocol):
+    def count(self, text: str) -> int: ...
+
+
+class BytePairCounter:
+    """OpenAI's o200k vocabulary; equal to it, close for others. Counts of short texts are kept."""
+
+    def __init__(self) -> None:
+        from rs_bpe.bpe import openai  # noqa: PLC0415 - slow: reads its vocabulary
+
+        encoding = openai.o200k_base()
+        self._count: Callable[[str], int] = encoding.count
+        self._cached = lru_cache(maxsize=16_384)(self._count)
+
+    def count(self, text: str) -> int:
+        """Tokens of `text`."""
+        if not text:
+            return 0
+        return self._cached(text) if len(text) <= CACHED_CHARS_MOST else self._count(text)
+
+
+class LengthCounter:
+    """An estimate from the length, where the tokenizer cannot be loaded."""
+
+    def count(self, text: str) -> int:
+        return math.ceil(len(text) / _CHARS_PER_TOKEN)
+
+
+@lru_cache(maxsize=1)
+def default_counter() -> TokenCounter:
+    """The counter of this process, made at the first call."""
+    try:
+        return BytePairCounter()
+    except ImportError:
+        return LengthCounter()
