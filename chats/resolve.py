@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from accounts.models import ApiKey, User
 from characters.models import Character, Scenario
-from characters.queries import named, visible_to, with_short_id
+from characters.queries import listed_for, named, visible_to, with_short_id
 from chats.models import Chat
 from core.errors import NotFound
 from core.ids import is_uid
@@ -218,7 +218,7 @@ def _ambiguous(characters: list[Character]) -> NotFound:
 
 def _unknown(user: User, name: str) -> NotFound:
     """Nobody has this name: suggest the closest, so that a typo explains itself."""
-    rows = visible_to(user).order_by("-updated_at")[:_NAMES_COMPARED]
+    rows = listed_for(user).order_by("-updated_at")[:_NAMES_COMPARED]
     people = {character.name.lower(): character for character in rows}
     close = difflib.get_close_matches(name.lower(), people, n=_CANDIDATES, cutoff=0.5)
     hint = ", ".join(people[match].label for match in close)

@@ -58,12 +58,24 @@ class ModelSpec:
 _specs: dict[str, ModelSpec] = {}
 _read_at = -FRESH_SECONDS
 _providers: dict[tuple[int, ProviderSpec], EngineProvider] = {}
+_instead: dict[str, EngineProvider] = {}
 
 
 def forget() -> None:
     """Read the tables again at the next look."""
     global _read_at  # noqa: PLW0603 - the cache belongs to the process
     _read_at = -FRESH_SECONDS
+
+
+def reset() -> None:
+    """Forget everything, stand-ins included."""
+    forget()
+    _instead.clear()
+
+
+def serve_instead(provider_slug: str, provider: EngineProvider) -> None:
+    """Let this adapter answer for a provider until `reset`: how tests script an upstream."""
+    _instead[provider_slug] = provider
 
 
 def _all() -> dict[str, ModelSpec]:
@@ -126,6 +138,8 @@ def default_model() -> ModelSpec:
 
 def provider_for(spec: ModelSpec) -> EngineProvider:
     """The live adapter for a model's provider, made once per event loop and kept."""
+    if spec.provider.slug in _instead:
+        return _instead[spec.provider.slug]
     key = (id(asyncio.get_running_loop()), spec.provider)
     provider = _providers.get(key)
     if provider is None:

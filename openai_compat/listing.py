@@ -8,7 +8,7 @@ from django.db.models import Max
 from accounts.keys import authenticate
 from accounts.models import ApiKey
 from characters.models import Character, Scenario
-from characters.queries import visible_to
+from characters.queries import listed_for, visible_to
 from chats.resolve import PlainModel, resolve
 from core.errors import NotFound
 from llm import registry
@@ -58,13 +58,13 @@ def _scenarios(key: ApiKey) -> list[dict[str, Any]]:
 
 def _characters(key: ApiKey) -> list[dict[str, Any]]:
     """Whom this person talked to, most recent first; before the first chat, whom they could."""
-    visible = visible_to(key.user)
     talked_to = (
-        visible.filter(chats__user=key.user, chats__trashed_at=None)
+        visible_to(key.user)
+        .filter(chats__user=key.user, chats__trashed_at=None)
         .annotate(latest=Max("chats__active_at"))
         .order_by("-latest")[:CHARACTERS_MOST]
     )
-    rows = list(talked_to) or list(visible.order_by("pk")[:CHARACTERS_MOST])
+    rows = list(talked_to) or list(listed_for(key.user).order_by("pk")[:CHARACTERS_MOST])
     return [_character_row(character) for character in rows]
 
 

@@ -1,0 +1,63 @@
+"""Reads of characters. Every one begins with who asks."""
+
+import unicodedata
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from catalog.models import Project
+from characters.models import Character, Scenario
+from core.errors import NotFound
+
+
+def owned_by(user: User) -> QuerySet[Character]:
+    """One's own characters that are not in the trash."""
+    return Character.objects.filter(owner=user, trashed_at=None).select_related("owner")
+
+
+def visible_to(user: User) -> QuerySet[Character]:
+    """What this person may talk to: their own, and what others made public or unlisted."""
+    shared = Q(visibility__in=(Project.Visibility.PUBLIC, Project.Visibility.UNLISTED))
+    return Character.objects.filter(Q(owner=user) | shared, trashed_at=None)
+
+
+def listed_for(user: User) -> QuerySet[Character]:
+    """What a listing shows this person: their own and what is public."""
+    public = Q(visibility=Project.Visibility.PUBLIC)
+    return Character.objects.filter(Q(owner=user) | public, trashed_at=None)
+
+
+def named(user: User, name: str) -> QuerySet[Character]:
+    """Characters of this display name, whatever its case, among one's own and the public ones."""
+    text = unicodedata.normalize("NFC", " ".join(name.split()))
+    return listed_for(user).filter(name__iexact=text)
+
+
+def with_short_id(user: User, short: str) -> QuerySet[Character]:
+    return visible_to(user).filter(uid__endswith=short)
+
+
+def get_visible(user: User, uid: str) -> Character:
+    character = visible_to(user).select_related("owner").filter(uid=uid).first()
+    if character is None:
+        raise NotFound("There is no such character.", code="character_not_found")
+    return character
+
+
+def get_owned(user: User, uid: str) -> Character:
+    character = owned_by(user).filter(uid=uid).first()
+    if character is None:
+        raise NotFound("There is no such character.", code="character_not_found")
+    return character
+
+
+def get_scenario(user: User, uid: str) -> Scenario:
+    """A scenario of a character this person may talk to."""
+    scenario = (
+        Scenario.objects.filter(uid=uid, character__in=visible_to(user))
+        .select_related("character")
+        .first()
+    )
+    if scenario is None:
+        raise NotFound("There is no such scenario.", code="scenario_not_found")
+    return scenario

@@ -1,0 +1,1 @@
+"""Stand-ins for what lies outside, so that tests need not patch."""
