@@ -1,0 +1,328 @@
+"""Character cards: bytes to values and back. Pure: no models, no files.
+
+Reads versions 1, 2 and 3 from JSON and from PNG. What people really have is often a little
+wrong: such cards are read, and `notes` say what was mended. Keys that no specification lists
+are kept in `unknown`.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+import orjson
+
+from characters import png
+from core.errors import Invalid
+from core.text import clean
+
+FILE_BYTES_MOST: Final = 24 * 1024 * 1024
+CARD_BYTES_MOST: Final = 12 * 1024 * 1024
+PIXELS_MOST: Final = 50_000_000
+NAME_CHARS_MOST: Final = 200
+
+_TEXTS: Final = (
+    "nickname",
+    "description",
+    "personality",
+    "scenario",
+    "first_mes",
+    "mes_example",
+    "creator_notes",
+    "system_prompt",
+    "post_history_instructions",
+    "creator",
+    "character_version",
+)
+_LISTS: Final = ("alternate_greetings", "group_only_greetings", "source")
+_KNOWN_DATA: Final = {
+    "name",
+    "tags",
+    "character_book",
+    "creator_notes_multilingual",
+    "assets",
+    "creation_date",
+    "modification_date",
+    "extensions",
+    *_TEXTS,
+    *_LISTS,
+}
+_KNOWN_ROOT: Final = {"spec", "spec_version", "data"}
+_V1_FIELDS: Final = ("description", "personality", "scenario", "first_mes", "mes_example")
+
+
+@dataclass(kw_only=True)
+class Card:
+    """A character as a card says it. Names are the specification's."""
+
+    name: str
+    nickname: str = ""
+    description: str = ""
+    personality: str = ""
+    scenario: str = ""
+    first_mes: str = ""
+    mes_example: str = ""
+    creator_notes: str = ""
+    creator_notes_multilingual: dict[str, str] = field(default_factory=dict)
+    system_prompt: str = ""
+    post_history_instructions: str = ""
+    alternate_greetings: list[str] = field(default_factory=list)
+    group_only_greetings: list[str] = field(default_factory=list)
+    character_book: dict[str, Any] | None = None
+    creator: str = ""
+    character_version: str = ""
+    tags: list[str] = field(default_factory=list)
+    assets: list[Any] | None = None
+    source: list[str] = field(default_factory=list)
+    creation_date: int | None = None
+    modification_date: int | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+    unknown: dict[str, Any] = field(default_factory=dict)
+    spec: str = "chara_card_v3"
+    picture: bytes | None = None
+    media_type: str = "application/json"
+    notes: list[str] = field(default_factory=list)
+
+
+def read_card(data: bytes, filename: str = "") -> Card:
+    """The card in a file's bytes. Raises Invalid with a reason that a person understands."""
+    if len(data) > FILE_BYTES_MOST:
+        raise _refuse(f"The file is larger than {FILE_BYTES_MOST // 2**20} MB.", "card_too_large")
+    if png.is_png(data):
+        return _from_png(data)
+    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start in (b"{", b"["):
+        return _from_json(data, notes=[])
+    raise _refuse(_why_unreadable(data, filename), "card_not_readable")
+
+
+def _why_unreadable(data: bytes, filename: str) -> str:
+    if data[:4] == b"PK\x03\x04" or filename.lower().endswith(".charx"):
+        return "CHARX archives cannot be read yet. Export the card as PNG or JSON."
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP cards cannot be read yet. Export the card as PNG or JSON."
+    if data[:2] == b"\xff\xd8":
+        return "This is a JPEG picture; cards come as PNG or JSON."
+    if not data:
+        return "The file is empty."
+    return "This is neither a PNG picture nor a JSON file, so there is no card to read."
+
+
+def _refuse(message: str, code: str) -> Invalid:
+    return Invalid(message, code=code, param="file")
+
+
+def _from_png(data: bytes) -> Card:
+    size = png.size(data)
+    if size is None or not all(size) or size[0] * size[1] > PIXELS_MOST:
+        raise _refuse("The picture's size is missing or absurd.", "card_picture_too_large")
+    texts = png.texts(data)
+    notes: list[str] = []
+    if "ccv3" in texts and "chara" in texts:
+        notes.append("The picture holds a version 2 and a version 3 card; version 3 was read.")
+    text = texts.get("ccv3") or texts.get("chara")
+    if text is None:
+        raise _refuse("There is no character card inside this picture.", "no_card")
+    if len(text) > CARD_BYTES_MOST:
+        raise _refuse("The card inside this picture is too large.", "card_too_large")
+    try:
+        decoded = base64.b64decode(text, validate=False)
+    except binascii.Error as error:
+        raise _refuse(
+            "The card inside this picture is damaged (base64).", "card_damaged"
+        ) from error
+    card = _from_json(decoded, notes=notes)
+    card.picture = data
+    card.media_type = "image/png"
+    return card
+
+
+def _from_json(data: bytes, *, notes: list[str]) -> Card:
+    if len(data) > CARD_BYTES_MOST:
+        raise _refuse("The card is too large.", "card_too_large")
+    try:
+        root = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError as error:
+        raise _refuse(
+            f"The card is not valid JSON: {error.msg} at line {error.lineno}.", "card_damaged"
+        ) from error
+    root = _cleaned(root)
+    if not isinstance(root, dict):
+        raise _refuse("A card is a JSON object; this file holds something else.", "no_card")
+    return _from_root(root, notes)
+
+
+def _cleaned(value: Any) -> Any:
+    """The same with NUL characters taken out of every text, for they cannot be stored."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(item) for key, item in value.items()}
+    return value
+
+
+def _from_root(root: dict[str, Any], notes: list[str]) -> Card:
+    spec = str(root.get("spec") or "")
+    data = root.get("data")
+    if isinstance(data, dict):
+        stale = {k: v for k, v in root.items() if k not in _KNOWN_ROOT}
+        return _from_data(data, spec or "chara_card_v2", stale, notes)
+    if spec == "lorebook_v3" or _is_lorebook(root):
+        raise _refuse("This file is a lorebook, not a character.", "is_lorebook")
+    if "name" not in root or not any(key in root for key in _V1_FIELDS):
+        raise _refuse(
+            "This JSON file is not a character card: it has no name or no description.", "no_card"
+        )
+    if spec:
+        notes.append(f"The file calls itself {spec} but is written like version 1.")
+    return _from_data(root, "chara_card_v1", {}, notes)
+
+
+def _is_lorebook(root: dict[str, Any]) -> bool:
+    return "entries" in root and "first_mes" not in root
+
+
+def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: list[str]) -> Card:
+    if "name" not in data:
+        raise _refuse("The card has no `name`, so nobody could call this character.", "no_name")
+    reader = _Reader(data, notes)
+    name = " ".join(reader.text("name").split())
+    if not name:
+        notes.append("The name was blank; it is called Unnamed now.")
+        name = "Unnamed"
+    unknown = {
+        "root": stale,
+        "data": {k: v for k, v in data.items() if k not in _KNOWN_DATA | _root_only(spec)},
+    }
+    return Card(
+        name=name[:NAME_CHARS_MOST],
+        **{field_name: reader.text(field_name) for field_name in _TEXTS},
+        **{field_name: reader.texts(field_name) for field_name in _LISTS},
+        creator_notes_multilingual=reader.mapping("creator_notes_multilingual"),
+        character_book=reader.book(),
+        tags=reader.tags(),
+        assets=reader.assets(),
+        creation_date=reader.date("creation_date"),
+        modification_date=reader.date("modification_date"),
+        extensions=reader.mapping("extensions"),
+        unknown={part: found for part, found in unknown.items() if found},
+        spec=spec,
+        notes=notes,
+    )
+
+
+def _root_only(spec: str) -> set[str]:
+    return {"spec", "spec_version"} if spec == "chara_card_v1" else set()
+
+
+class _Reader:
+    """Reads fields of a card's data, mending what is often wrong and noting it."""
+
+    def __init__(self, data: dict[str, Any], notes: list[str]) -> None:
+        self._data = data
+        self._notes = notes
+
+    def _wrong(self, name: str, was: str) -> None:
+        self._notes.append(f"`{name}` {was}.")
+
+    def text(self, name: str) -> str:
+        value = self._data.get(name)
+        if value is None:
+            return ""
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int | float):
+            return str(value)
+        self._wrong(name, "was no text and was left out")
+        return ""
+
+    def texts(self, name: str) -> list[str]:
+        value = self._data.get(name)
+        if value is None:
+            return []
+        if isinstance(value, str):
+            self._wrong(name, "was one text and became a list of one")
+            return [value] if value else []
+        if not isinstance(value, list):
+            self._wrong(name, "was no list and was left out")
+            return []
+        kept = [item for item in value if isinstance(item, str)]
+        if len(kept) < len(value):
+            self._wrong(name, "held things that are no texts; they were left out")
+        return kept
+
+    def tags(self) -> list[str]:
+        value = self._data.get("tags")
+        if isinstance(value, str):
+            self._wrong("tags", "was one text and was split at its commas")
+            return [tag.strip() for tag in value.split(",") if tag.strip()]
+        return self.texts("tags")
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        value = self._data.get(name)
+        if value is None:
+            return {}
+        if isinstance(value, dict):
+            return value
+        self._wrong(name, "was no object and was left out")
+        return {}
+
+    def book(self) -> dict[str, Any] | None:
+        return self.mapping("character_book") or None
+
+    def assets(self) -> list[Any] | None:
+        value = self._data.get("assets")
+        if value is None or isinstance(value, list):
+            return value
+        self._wrong("assets", "was no list and was left out")
+        return None
+
+    def date(self, name: str) -> int | None:
+        value = self._data.get(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is not None and not is_number:
+            self._wrong(name, "was no number and was left out")
+        most = 2**62
+        return int(value) if is_number and -most < value < most else None  # type: ignore[arg-type,operator]  # is_number says so
+
+
+def to_v3(card: Card) -> dict[str, Any]:
+    """The card as a version 3 object, with every unknown key where it was found."""
+    data: dict[str, Any] = {**card.unknown.get("data", {})}
+    skipped = {"unknown", "spec", "picture", "media_type", "notes"}
+    for entry in fields(card):
+        if entry.name not in skipped:
+            data[entry.name] = getattr(card, entry.name)
+    for name in ("character_book", "assets", "creation_date", "modification_date"):
+        if data[name] is None:
+            del data[name]
+    for name in ("nickname", "creator_notes_multilingual", "source"):
+        if not data[name]:
+            del data[name]
+    return {
+        **card.unknown.get("root", {}),
+        "spec": "chara_card_v3",
+        "spec_version": "3.0",
+        "data": data,
+    }
+
+
+def to_v2(card: Card) -> dict[str, Any]:
+    """The card as a version 2 object, for programs that know no newer one."""
+    whole = to_v3(card)
+    newer = ("nickname", "creator_notes_multilingual", "source", "group_only_greetings", "assets")
+    data = {k: v for k, v in whole["data"].items() if k not in newer}
+    return {**whole, "spec": "chara_card_v2", "spec_version": "2.0", "data": data}
+
+
+def to_png(card: Card, picture: bytes) -> bytes:
+    """The picture with the card in it, in both versions. `picture` must be a PNG."""
+    return png.with_texts(
+        picture,
+        {
+            "chara": base64.b64encode(orjson.dumps(to_v2(card))),
+            "ccv3": base64.b64encode(orjson.dumps(to_v3(card))),
+        },
+    )

@@ -1,0 +1,259 @@
+"""Making, changing, importing and deleting characters and their scenarios."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from catalog.models import Project
+from catalog.services import set_tags
+from characters import cards, portraits
+from characters.cards import Card
+from characters.models import CardOriginal, Character, Scenario
+from core.errors import Invalid, ReverieError
+from core.text import clean
+from engine.tokens import default_counter
+
+TEXT_CHARS_MOST: Final = 400_000
+TEXT_FIELDS: Final = (
+    "nickname",
+    "tagline",
+    "description",
+    "personality",
+    "scenario",
+    "first_mes",
+    "mes_example",
+    "creator_notes",
+    "system_prompt",
+    "post_history_instructions",
+    "creator",
+    "character_version",
+)
+_SHORT_FIELDS: Final = {"nickname": 200, "tagline": 200, "creator": 200, "character_version": 200}
+_PLAIN_FIELDS: Final = (
+    "creator_notes_multilingual",
+    "alternate_greetings",
+    "group_only_greetings",
+    "character_book",
+    "assets",
+    "source",
+    "creation_date",
+    "modification_date",
+    "extensions",
+    "unknown",
+    "nsfw",
+    "visibility",
+    "hue",
+)
+_COUNTED: Final = (
+    "description",
+    "personality",
+    "scenario",
+    "system_prompt",
+    "post_history_instructions",
+    "mes_example",
+    "first_mes",
+)
+
+
+def create_character(
+    *, owner: User, name: str, tags: Iterable[str] = (), picture: bytes | None = None, **given: Any
+) -> Character:
+    """A new character. Fields are named as in the table. Raises Invalid; then nothing changed."""
+    portrait = portraits.read_picture(picture) if picture else None
+    with transaction.atomic():
+        character = Character(owner=owner)
+        _apply(character, {"name": name, **given})
+        if portrait is None:
+            if "hue" not in given:
+                character.hue = portraits.hue_of_name(character.name)
+            portrait = portraits.paint(character.name, character.hue)
+        else:
+            character.hue = portraits.hue_of(portrait)
+        character.avatar = portraits.store(portrait)
+        tags = list(tags)
+        character.card_tags = tags
+        character.save()
+        set_tags(character, tags)
+    return character
+
+
+def update_character(
+    *,
+    character: Character,
+    tags: Iterable[str] | None = None,
+    picture: bytes | None = None,
+    **given: Any,
+) -> Character:
+    """Change the given fields and no others. Raises Invalid; then nothing changed."""
+    portrait = portraits.read_picture(picture) if picture else None
+    with transaction.atomic():
+        _apply(character, given)
+        if portrait is not None:
+            character.hue = portraits.hue_of(portrait)
+            character.avatar = portraits.store(portrait)
+        if tags is not None:
+            character.card_tags = list(tags)
+            set_tags(character, character.card_tags)
+        character.save()
+    return character
+
+
+def _apply(character: Character, given: dict[str, Any]) -> None:
+    for field, value in given.items():
+        if field == "name":
+            character.name = _name(value)
+        elif field in TEXT_FIELDS:
+            setattr(character, field, _text(field, value))
+        elif field in _PLAIN_FIELDS:
+            setattr(character, field, value)
+        else:
+            raise Invalid(f"A character has no field {field}.", param=field)
+    character.token_count = count_tokens(character)
+
+
+def _name(value: str) -> str:
+    name = " ".join(clean(value).split())
+    if not name:
+        raise Invalid("A character needs a name.", param="name")
+    return name[: cards.NAME_CHARS_MOST]
+
+
+def _text(field: str, value: str) -> str:
+    text = clean(value)
+    most = _SHORT_FIELDS.get(field, TEXT_CHARS_MOST)
+    if len(text) > most:
+        raise Invalid(f"This has {len(text)} characters; {most} is the most.", param=field)
+    return text
+
+
+def count_tokens(character: Character) -> int:
+    """Tokens of everything that goes into prompts for this character by itself."""
+    counter = default_counter()
+    return sum(counter.count(getattr(character, field)) for field in _COUNTED)
+
+
+def import_card(*, owner: User, data: bytes, filename: str = "") -> Character:
+    """A new character from a card's file, whose bytes are kept. Raises Invalid.
+
+    A namesake is never replaced: importing twice makes two.
+    """
+    return store_card(
+        owner=owner, card=cards.read_card(data, filename), data=data, filename=filename
+    )
+
+
+def store_card(*, owner: User, card: Card, data: bytes, filename: str = "") -> Character:
+    with transaction.atomic():
+        character = create_character(
+            owner=owner,
+            name=card.name,
+            tags=card.tags,
+            picture=card.picture,
+            **{field: getattr(card, field) for field in TEXT_FIELDS if field != "tagline"},
+            **{
+                field: getattr(card, field)
+                for field in _PLAIN_FIELDS
+                if field not in ("nsfw", "visibility", "hue")
+            },
+        )
+        CardOriginal.objects.create(
+            character=character,
+            filename=Path(filename).name[:255],
+            media_type=card.media_type,
+            sha256=sha256(data).hexdigest(),
+            data=data,
+        )
+    return character
+
+
+def trash_character(*, character: Character) -> None:
+    """Move a character to the trash. Its chats stay and can be read."""
+    Project.objects.filter(pk=character.pk, trashed_at=None).update(trashed_at=timezone.now())
+
+
+def restore_character(*, character: Character) -> None:
+    Project.objects.filter(pk=character.pk).update(trashed_at=None)
+
+
+def create_scenario(
+    *, character: Character, title: str, context: str = "", greeting: str = ""
+) -> Scenario:
+    """A new scenario at the end of the character's list. Raises Invalid."""
+    return Scenario.objects.create(
+        character=character,
+        title=_title(title),
+        context=_text("context", context),
+        greeting=_text("greeting", greeting),
+        position=character.scenarios.count(),
+    )
+
+
+def update_scenario(
+    *, scenario: Scenario, title: str, context: str = "", greeting: str = ""
+) -> Scenario:
+    scenario.title = _title(title)
+    scenario.context = _text("context", context)
+    scenario.greeting = _text("greeting", greeting)
+    scenario.save(update_fields=["title", "context", "greeting"])
+    return scenario
+
+
+def delete_scenario(*, scenario: Scenario) -> None:
+    """Delete a scenario. Chats under it go on without its context."""
+    scenario.delete()
+
+
+def _title(value: str) -> str:
+    title = " ".join(clean(value).split())
+    if not title:
+        raise Invalid("A scenario needs a title.", param="title")
+    return title[:120]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of one file: the character it made, or why it made none."""
+
+    path: str
+    character: Character | None
+    message: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.character is not None or not self.message
+
+
+def import_paths(
+    paths: Iterable[Path], *, owner: User, dry_run: bool = False
+) -> list[ImportReport]:
+    """Import each file, and each PNG or JSON of each folder, on its own: one may fail alone."""
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.glob("*")) if path.is_dir() else [path])
+        if not path.is_dir() or file.suffix.lower() in (".png", ".json")
+    ]
+    return [_import_path(file, owner, dry_run=dry_run) for file in files]
+
+
+def _import_path(path: Path, owner: User, *, dry_run: bool) -> ImportReport:
+    try:
+        if path.stat().st_size > cards.FILE_BYTES_MOST:
+            raise Invalid(f"The file is larger than {cards.FILE_BYTES_MOST // 2**20} MB.")
+        data = path.read_bytes()
+        card = cards.read_card(data, path.name)
+        if dry_run:
+            return ImportReport(str(path), None, "", (f"would import {card.name}", *card.notes))
+        character = store_card(owner=owner, card=card, data=data, filename=path.name)
+    except ReverieError as error:
+        return ImportReport(str(path), None, error.message)
+    except OSError as error:
+        return ImportReport(str(path), None, f"The file cannot be read: {error.strerror}.")
+    return ImportReport(str(path), character, "", tuple(card.notes))
