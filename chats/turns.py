@@ -31,7 +31,7 @@ from engine.types import Sampling
 RETRY_GRACE_SECONDS: Final = 2.5
 _WAIT_STEP_SECONDS: Final = 0.15
 
-_draining = False
+_drain_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ async def receive(inbound: Inbound, *, detach: bool = False, streaming: bool = T
 
 
 async def _begin(opener: Callable[[], Opened | Existing], *, abandonable: float | None) -> Begun:
-    if _draining:
+    if is_draining():
         raise following.unavailable()
     following.ensure_listening()
     found = await _open_when_free(opener)
@@ -118,7 +118,7 @@ async def _open_when_free(opener: Callable[[], Opened | Existing]) -> Opened | E
         try:
             return await hop(opener)
         except Busy:
-            if time.monotonic() >= deadline or _draining:
+            if time.monotonic() >= deadline or is_draining():
                 raise
         await asyncio.sleep(_WAIT_STEP_SECONDS)
 
@@ -243,11 +243,14 @@ def _turn_of_chat(chat_uid: str) -> Turn | None:
 
 
 async def drain(seconds: float) -> None:
-    """Take no more turns; let the running ones finish, then stop the rest, keeping their text."""
-    global _draining  # noqa: PLW0603 - a process drains once
-    _draining = True
-    deadline = time.monotonic() + seconds
-    while drivers and time.monotonic() < deadline:
+    """Take no more turns; let the running ones finish, then stop the rest, keeping their text.
+
+    The time runs from the first call, so that every part of a shutdown may ask for it.
+    """
+    global _drain_until  # noqa: PLW0603 - a process drains once
+    if _drain_until is None:
+        _drain_until = time.monotonic() + seconds
+    while drivers and time.monotonic() < _drain_until:
         await asyncio.sleep(0.05)
     tasks = [driver.task for driver in drivers.values() if driver.task is not None]
     for driver in list(drivers.values()):
@@ -257,7 +260,7 @@ async def drain(seconds: float) -> None:
 
 
 def is_draining() -> bool:
-    return _draining
+    return _drain_until is not None
 
 
 recover_all = recovery.recover_all

@@ -73,7 +73,13 @@ def add_model(
     return model
 
 
-def import_models(provider: Provider, offered: Iterable[UpstreamModel]) -> list[Model]:
+def import_models(
+    provider: Provider,
+    offered: Iterable[UpstreamModel],
+    *,
+    context_tokens: int = 8192,
+    multiplier_micro: int = UNIT,
+) -> list[Model]:
     """Add what an upstream offers and is not listed yet. Prices of known models stay."""
     added = []
     for upstream in offered:
@@ -85,7 +91,8 @@ def import_models(provider: Provider, offered: Iterable[UpstreamModel]) -> list[
                 slug=slug,
                 provider=provider,
                 upstream_name=upstream.name,
-                context_tokens=upstream.context_tokens or 8192,
+                context_tokens=upstream.context_tokens or context_tokens,
+                multiplier_micro=multiplier_micro,
             )
         )
     return added

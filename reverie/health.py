@@ -1,84 +1,67 @@
-"""Answers for whoever watches the server: is it alive, may it get traffic, how is it doing."""
+"""Answers for load balancers and Prometheus."""
 
-import hmac
-from ipaddress import ip_address
+import ipaddress
+from secrets import compare_digest
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db import Error as DatabaseError
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
-from django.views.decorators.http import require_safe
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from redis.exceptions import RedisError
 
 from chats import turns
-
-_migrated = False
-
-
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. Says nothing about the database, so that it is not restarted for it."""
-    return HttpResponse("ok\n", content_type="text/plain")
+from reverie.diagnosis import pending_migrations, ping_redis
 
 
-@require_safe
-def readyz(request: HttpRequest) -> JsonResponse:
-    """Whether this process should get new requests, part by part; 503 when it should not."""
-    parts = {"database": database_problem(), "turns": _draining_problem()}
-    if settings.REDIS_URL:
-        parts["redis"] = redis_problem()
-    ready = not any(parts.values())
-    body = {"ready": ready, "parts": {name: why or "ok" for name, why in parts.items()}}
-    return JsonResponse(body, status=200 if ready else 503)
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """This process is alive."""
+    return JsonResponse({"status": "ok"})
 
 
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """The series of `core.metrics` in Prometheus' format, by token or to this machine only."""
-    if not _may_read_metrics(request):
-        return HttpResponseForbidden("Metrics need REVERIE_METRICS_TOKEN or a local caller.\n")
-    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """This process can serve: not draining, database migrated, Redis there if configured."""
+    problems = [problem for problem in (_draining(), _database(), _redis()) if problem]
+    if problems:
+        return JsonResponse({"status": "unavailable", "problems": problems}, status=503)
+    return JsonResponse({"status": "ok"})
 
 
-def database_problem() -> str:
-    """What keeps the database from serving, in words; empty when nothing does."""
+def _draining() -> str:
+    return "shutting down" if turns.is_draining() else ""
+
+
+def _database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        return "migrations are pending" if pending_migrations() else ""
+        return "migrations are missing" if pending_migrations() else ""
     except DatabaseError:
-        return "does not answer"
+        return "the database does not answer"
 
 
-def pending_migrations() -> bool:
-    """Whether the tables lag behind the code. Once they do not, that is remembered."""
-    global _migrated  # noqa: PLW0603 - a fact about this process' code and its database
-    if not _migrated:
-        executor = MigrationExecutor(connection)
-        _migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return not _migrated
-
-
-def redis_problem() -> str:
+def _redis() -> str:
+    if not settings.REDIS_URL:
+        return ""
     try:
-        cache.get("readyz")
-    except Exception:  # noqa: BLE001 - each Redis client raises its own; any of them means no
-        return "does not answer"
+        ping_redis()
+    except (RedisError, OSError):
+        return "Redis does not answer"
     return ""
 
 
-def _draining_problem() -> str:
-    return "this process is stopping" if turns.is_draining() else ""
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text, for holders of the metrics token and for loopback."""
+    if not _may_read_metrics(request):
+        return HttpResponse("Not found", status=404, content_type="text/plain")
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _may_read_metrics(request: HttpRequest) -> bool:
-    """A configured token decides alone: behind a proxy every caller looks local."""
-    if settings.METRICS_TOKEN:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ").encode()
-        return hmac.compare_digest(given, settings.METRICS_TOKEN.encode())
+    token = settings.METRICS_TOKEN
+    if token:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+        return compare_digest(given.encode(), token.encode())
     try:
-        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
         return False

@@ -1,0 +1,133 @@
+"""Looking at every part of an installation and saying how it is."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from billing.invariants import check as check_ledger
+from chats.models import Turn
+from core import http
+from core.errors import ProviderError
+from llm import registry
+from llm.models import Provider
+
+_FREE_BYTES_LEAST = 500 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part is: `ok`, worth a `warning`, or `broken`."""
+
+    part: str
+    state: Literal["ok", "warning", "broken"]
+    message: str
+
+
+def examine() -> list[Finding]:
+    """Everything `reverie doctor` looks at, in order. One broken part does not hide the others."""
+    found: list[Finding] = []
+    for part, look in _LOOKS:
+        try:
+            found += look()
+        except Exception as error:  # noqa: BLE001 - any failure of a part is the finding
+            found.append(Finding(part, "broken", f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _data() -> Iterator[Finding]:
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    state = "ok" if usage.free > _FREE_BYTES_LEAST else "warning"
+    yield Finding("data", state, f"{settings.DATA_DIR}, {usage.free / 2**30:.1f} GB free")
+    if settings.PRODUCTION and settings.DEBUG:
+        yield Finding("data", "broken", "REVERIE_DEBUG is on in production")
+
+
+def _database() -> Iterator[Finding]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    pending = pending_migrations()
+    if pending:
+        yield Finding("database", "broken", f"{pending} migrations are missing: run `migrate`")
+        return
+    yield Finding("database", "ok", f"{connection.vendor}, all migrations applied")
+    problems = check_ledger()
+    for problem in problems:
+        yield Finding("ledger", "broken", problem)
+    if not problems:
+        yield Finding("ledger", "ok", "balances and holds add up")
+    late = Turn.objects.filter(state=Turn.State.RUNNING, lease_expires_at__lt=timezone.now())
+    if count := late.count():
+        yield Finding("turns", "warning", f"{count} wait for the sweeper")
+
+
+def pending_migrations() -> int:
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def ping_redis() -> None:
+    """Raise unless Redis answers."""
+    import redis  # noqa: PLC0415 - optional at run time
+
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+    try:
+        client.ping()
+    finally:
+        client.close()
+
+
+def _redis() -> Iterator[Finding]:
+    if not settings.REDIS_URL:
+        yield Finding("redis", "ok", "not used: one process, jobs run inside it")
+        return
+    ping_redis()
+    yield Finding("redis", "ok", "answers")
+
+
+def _models() -> Iterator[Finding]:
+    registry.forget()
+    models = registry.list_models()
+    if not models:
+        yield Finding("models", "broken", "there is none: `reverie model add URL`")
+        return
+    default = registry.default_model()
+    yield Finding("models", "ok", f"{len(models)} listed, {default.slug} is the default")
+    if default.provider.kind == Provider.Kind.UNDERSTUDY:
+        yield Finding("models", "warning", "the default is the stand-in, not an AI model")
+    providers = {spec.provider.slug: spec.provider for spec in models}
+    for slug, message in asyncio.run(_reach(list(providers.values()))):
+        yield Finding("provider", "broken" if message else "ok", f"{slug} {message or 'answers'}")
+
+
+async def _reach(specs: list[registry.ProviderSpec]) -> list[tuple[str, str]]:
+    """(slug, what is wrong) for each provider; "" for one that lists its models."""
+    results = []
+    try:
+        for spec in specs:
+            provider = registry.build_provider(spec)
+            try:
+                await asyncio.wait_for(provider.list_models(), 5)
+                results.append((spec.slug, ""))
+            except (ProviderError, TimeoutError) as error:
+                results.append((spec.slug, str(error) or "does not answer"))
+            finally:
+                await provider.aclose()
+    finally:
+        await http.aclose()
+    return results
+
+
+_LOOKS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+    ("data", _data),
+    ("database", _database),
+    ("redis", _redis),
+    ("models", _models),
+)
+
