@@ -1,0 +1,94 @@
+"""Filters and tags that the templates share: prose, credits, portraits, times."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from billing.models import MICRO
+from catalog.models import Project
+from characters.media import avatar_url
+from web.rendering import render_prose
+
+register = template.Library()
+HUES = 24
+_LARGE = {"card", "large"}
+_STEPS = ((60, 1, "second"), (3600, 60, "minute"), (86400, 3600, "hour"), (864000, 86400, "day"))
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    return mark_safe(render_prose(text))  # noqa: S308 - sanitised by `web.rendering`
+
+
+@register.filter
+def credits_of(micro: int) -> str:
+    """Micro-credits as credits: whole ones for sums, up to three decimals for small change."""
+    whole, rest = divmod(abs(micro), MICRO)
+    sign = "-" if micro < 0 else ""
+    if whole >= 10 or not rest:  # noqa: PLR2004 - from ten on, decimals are noise
+        return f"{sign}{intcomma(whole)}"
+    return f"{sign}{whole}.{rest:06d}"[: len(sign) + len(str(whole)) + 4].rstrip("0").rstrip(".")
+
+
+@register.filter
+def multiplier(micro: int) -> str:
+    return f"×{micro / 1_000_000:g}"
+
+
+@register.filter
+def hue(project: Project | None) -> str:
+    """The class that lights a part of the page in a character's colour."""
+    return f"hue-{round((project.hue if project else 200) / (360 / HUES)) % HUES}"
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago, in a few words; a date when it is long ago."""
+    if moment is None:
+        return "never"
+    seconds = int((timezone.now() - moment).total_seconds())
+    if seconds < 5:  # noqa: PLR2004
+        return "just now"
+    for limit, size, word in _STEPS:
+        if seconds < limit:
+            count = max(1, seconds // size)
+            return f"{count} {word}{'s' if count != 1 else ''} ago"
+    return f"{moment:%d %b %Y}".lstrip("0")
+
+
+@register.filter
+def until(moment: datetime | None) -> str:
+    return f"{moment:%d %b %Y}".lstrip("0") if moment else "never"
+
+
+@register.simple_tag
+def avatar(project: Project, kind: str = "small", *, eager: bool = False) -> SafeString:
+    """A portrait, or the initial in the character's colour when there is none.
+
+    Portraits stand beside the name, so they carry no text of their own.
+    """
+    url = avatar_url(project, small=kind not in _LARGE)
+    if url:
+        loading = "eager" if eager else "lazy"
+        return format_html(
+            '<img class="avatar avatar-{}" src="{}" alt="" width="512" height="768"'
+            ' loading="{}" decoding="async">',
+            kind, url, loading,
+        )  # fmt: skip
+    initial = next((char for char in project.name if char.isalnum()), "·").upper()
+    return format_html(
+        '<span class="avatar avatar-{} avatar-letter {}" aria-hidden="true">{}</span>',
+        kind, hue(project), initial,
+    )  # fmt: skip
+
+
+@register.filter
+def attr(field: Any, spec: str) -> Any:
+    """Render a bound form field with more attributes: `field|attr:"rows=4,class=prose"`."""
+    pairs = (pair.split("=", 1) for pair in spec.split(","))
+    return field.as_widget(attrs={name.strip(): value for name, value in pairs})

@@ -1,0 +1,1 @@
+"""Views: short, each asks a service or a query and picks a template."""
