@@ -1,0 +1,62 @@
+"""The resource API's views of turns and of the trash."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from chats import queries, services, turns
+from chats.api.serializers import (
+    RestoredSerializer,
+    StoppedSerializer,
+    TrashSerializer,
+    TurnSerializer,
+)
+
+
+def _user(request: Request) -> User:
+    user: Any = request.user
+    assert isinstance(user, User)
+    return user
+
+
+class TurnView(APIView):
+    @extend_schema(operation_id="get_turn", responses=TurnSerializer, tags=["chat"])
+    def get(self, request: Request, turn_id: str) -> Response:
+        """How a turn stands or ended."""
+        return Response(TurnSerializer(queries.get_turn(_user(request), turn_id)).data)
+
+
+class StopView(APIView):
+    @extend_schema(
+        operation_id="stop_turn", request=None, responses=StoppedSerializer, tags=["chat"]
+    )
+    def post(self, request: Request, turn_id: str) -> Response:
+        """Stop a reply, from any device. What was written so far is kept."""
+        turn = queries.get_turn(_user(request), turn_id)
+        stopped = async_to_sync(turns.stop)(user_id=turn.user_id, chat_uid=turn.chat_id)
+        return Response({"stopped": stopped})
+
+
+class TrashView(APIView):
+    @extend_schema(
+        operation_id="list_chat_trash", responses=TrashSerializer(many=True), tags=["chat"]
+    )
+    def get(self, request: Request, session_id: str) -> Response:
+        """What was deleted from a chat in the last 30 days, newest first."""
+        found = services.list_trash(user=_user(request), chat_uid=session_id)
+        return Response(TrashSerializer(found, many=True).data)
+
+
+class RestoreView(APIView):
+    @extend_schema(
+        operation_id="restore_trash", request=None, responses=RestoredSerializer, tags=["chat"]
+    )
+    def post(self, request: Request, trash_id: str) -> Response:
+        """Undo a deletion: its messages return to their places."""
+        count = services.restore_trash(user=_user(request), trash_uid=trash_id)
+        return Response({"restored": count})
