@@ -16,6 +16,7 @@ from web.rendering import render_prose
 
 register = template.Library()
 HUES = 24
+_OKLCH = (29, 110, 142, 195, 264, 328, 389)
 _LARGE = {"card", "large"}
 _STEPS = ((60, 1, "second"), (3600, 60, "minute"), (86400, 3600, "hour"), (864000, 86400, "day"))
 
@@ -40,10 +41,17 @@ def multiplier(micro: int) -> str:
     return f"×{micro / 1_000_000:g}"
 
 
+def _perceived(hue: int) -> float:
+    """A portrait's hue is on the colour wheel of screens; the style sheet's is on OKLCH's."""
+    sixth, rest = divmod(hue % 360, 60)
+    start, end = _OKLCH[sixth], _OKLCH[sixth + 1]
+    return start + (end - start) * rest / 60
+
+
 @register.filter
 def hue(project: Project | None) -> str:
     """The class that lights a part of the page in a character's colour."""
-    return f"hue-{round((project.hue if project else 200) / (360 / HUES)) % HUES}"
+    return f"hue-{round(_perceived(project.hue if project else 190) / (360 / HUES)) % HUES}"
 
 
 @register.filter
@@ -67,7 +75,7 @@ def until(moment: datetime | None) -> str:
 
 
 @register.simple_tag
-def avatar(project: Project, kind: str = "small", *, eager: bool = False) -> SafeString:
+def avatar(project: Project, kind: str = "small", *, eager: Any = False) -> SafeString:
     """A portrait, or the initial in the character's colour when there is none.
 
     Portraits stand beside the name, so they carry no text of their own.

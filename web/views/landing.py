@@ -17,7 +17,7 @@ from web.readers import Reader, listed_for
 PAGE_SIZE = 24
 SORTS = {"new": "Newest", "chatted": "Most chatted", "name": "A to Z"}
 _ORDER = {"new": ("-id",), "chatted": ("-chat_count", "-id"), "name": ("name", "id")}
-SHOWN_TAGS = 12
+SHOWN_TAGS = 9
 
 
 @require_safe
