@@ -43,8 +43,12 @@ def examine() -> list[Finding]:
 
 def _data() -> Iterator[Finding]:
     usage = shutil.disk_usage(settings.DATA_DIR)
-    state = "ok" if usage.free > _FREE_BYTES_LEAST else "warning"
-    yield Finding("data", state, f"{settings.DATA_DIR}, {usage.free / 2**30:.1f} GB free")
+    is_roomy = usage.free > _FREE_BYTES_LEAST
+    yield Finding(
+        "data",
+        "ok" if is_roomy else "warning",
+        f"{settings.DATA_DIR}, {usage.free / 2**30:.1f} GB free",
+    )
     if settings.PRODUCTION and settings.DEBUG:
         yield Finding("data", "broken", "REVERIE_DEBUG is on in production")
 
@@ -130,4 +134,3 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
     ("redis", _redis),
     ("models", _models),
 )
-

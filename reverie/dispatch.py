@@ -13,7 +13,9 @@ from web.routing import websocket_urlpatterns
 
 def build_application(pages: Any) -> Any:
     """One ASGI application: the wire protocols, the sockets of the pages, and the pages."""
-    sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+    sockets: Any = AllowedHostsOriginValidator(
+        AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+    )
 
     async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http":

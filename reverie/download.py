@@ -22,9 +22,13 @@ async def fetch(source: str, *, sha256: str | None = None) -> Path:
     if urlsplit(source).scheme in ("http", "https"):
         path = await _download(source)
     else:
-        path = Path(source).expanduser().resolve()
+        path = await asyncio.to_thread(_absolute, source)
     await asyncio.to_thread(_check, path, sha256)
     return path
+
+
+def _absolute(source: str) -> Path:
+    return Path(source).expanduser().resolve()
 
 
 def _check(path: Path, sha256: str | None) -> None:
@@ -42,11 +46,21 @@ def _check(path: Path, sha256: str | None) -> None:
         raise Invalid(f"{path.name} has another SHA-256 digest than the one you gave.")
 
 
-async def _download(url: str) -> Path:
-    folder = settings.DATA_DIR / "models"
+def _target(url: str) -> tuple[Path, bool]:
+    """Where a download goes, and whether it is there already."""
+    folder: Path = settings.DATA_DIR / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    target: Path = folder / (Path(urlsplit(url).path).name or "model.gguf")
-    if target.exists():
+    target = folder / (Path(urlsplit(url).path).name or "model.gguf")
+    return target, target.exists()
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+async def _download(url: str) -> Path:
+    target, is_there = await asyncio.to_thread(_target, url)
+    if is_there:
         return target
     partial = target.with_suffix(target.suffix + ".part")
     try:
@@ -61,7 +75,7 @@ async def _download(url: str) -> Path:
 
 async def _stream(url: str, partial: Path) -> None:
     """Add what is missing to the partial file."""
-    done = partial.stat().st_size if partial.exists() else 0
+    done = await asyncio.to_thread(_size, partial)
     for _ in range(_REDIRECTS_MOST):
         headers = {"Range": f"bytes={done}-"} if done else {}
         async with http.client().stream("GET", url, headers=headers) as response:

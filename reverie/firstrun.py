@@ -3,22 +3,29 @@
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
-from accounts.keys import issue_key, revoke_key
+from django.conf import settings
+from django.db import transaction
+
+from accounts.keys import issue_key
 from accounts.links import issue_link
 from accounts.models import ApiKey, User
 from accounts.services import create_user
 from characters.starters import add_starters
 from core import http
 from core.errors import ProviderError
+from core.hop import hop
 from engine.providers.base import UpstreamModel
 from engine.providers.openai_like import OpenAILike
 from llm import registry, services
-from llm.discovery import detect
+from llm.discovery import Found, detect
 from llm.models import Model, Provider
 
-OWNER = "owner"
-KEY_NAME = "Quick start"
+OWNER: Final = "owner"
+KEY_NAME: Final = "Quick start"
+UPSTREAM: Final = "upstream"
+_FOUND: Final = "found_at_start"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """What the terminal shows."""
+    """What the terminal shows. In production, link and key are shown at the first start only."""
 
     sign_in_token: str
     key: str
@@ -43,57 +50,83 @@ class Welcome:
 
 
 def prepare(wanted: Wanted, *, own_port: int) -> Welcome:
-    """Make sure of everything, and return what to tell the person at the terminal.
-
-    Keys cannot be shown again, so each start replaces the quick-start key by a fresh one.
-    """
-    owner = User.objects.filter(handle=OWNER).first()
-    if owner is None:
-        owner = create_user(handle=OWNER, display_name="You", staff=True)
-        add_starters(owner=owner)
+    """Make sure of everything, and return what to tell the person at the terminal."""
+    is_first = not User.objects.exists()
+    owner = _new_owner() if is_first else _owner()
     note = asyncio.run(_find_model(wanted, own_port))
     spec = registry.default_model()
-    for old in ApiKey.objects.filter(user=owner, name=KEY_NAME, revoked_at=None):
-        revoke_key(key=old)
-    _, secret = issue_key(user=owner, name=KEY_NAME)
+    may_show = is_first or not settings.PRODUCTION
     return Welcome(
-        sign_in_token=issue_link(owner),
-        key=secret,
+        sign_in_token=issue_link(owner) if owner and may_show else "",
+        key=_fresh_key(owner) if owner and may_show else "",
         model=spec.slug,
         is_stand_in=spec.provider.kind == Provider.Kind.UNDERSTUDY,
         note=note,
     )
 
 
+def _new_owner() -> User:
+    """The account of whoever set this up, with the starters. No password: they sign in by link."""
+    with transaction.atomic():
+        owner = create_user(handle=OWNER, display_name="You", staff=True)
+        add_starters(owner=owner)
+    return owner
+
+
+def _owner() -> User | None:
+    """The account made at the first start, unless an operator renamed or removed it."""
+    return User.objects.filter(handle=OWNER, is_active=True, is_staff=True).first()
+
+
+def _fresh_key(owner: User) -> str:
+    """A key to paste. A secret cannot be shown twice, so each start makes one.
+
+    Earlier ones that nobody used go; those in use stay, so that no program stops working.
+    """
+    ApiKey.objects.filter(user=owner, name=KEY_NAME, last_used_at=None).delete()
+    return issue_key(user=owner, name=KEY_NAME)[1]
+
+
 async def _find_model(wanted: Wanted, own_port: int) -> str:
     """A model: the one named, else one that was set up, else one found here, else the stand-in."""
     try:
         if wanted.gguf:
-            return await asyncio.to_thread(_use_gguf, wanted.gguf)
+            return await hop(_use_gguf, wanted.gguf)
         if wanted.llm:
             return await _use_server(wanted)
-        if await asyncio.to_thread(_has_model):
+        if await hop(_has_model):
             return ""
-        found = await detect(skip_port=own_port)
-        if found:
-            first = found[0]
-            slug = await asyncio.to_thread(
-                _register, first.slug, first.name, first.base_url, "", list(first.models), ""
-            )
-            return f"Found {first.name} at {first.base_url}; {slug} answers."
-        await asyncio.to_thread(services.ensure_understudy)
-        return ""
+        return await _use_what_runs_here(own_port)
     finally:
         await http.aclose()
 
 
 def _has_model() -> bool:
-    """Whether somebody real can answer already; the stand-in does not count."""
-    return (
-        Model.objects.filter(enabled=True, provider__enabled=True)
-        .exclude(provider__kind=Provider.Kind.UNDERSTUDY)
-        .exists()
-    )
+    """Whether an operator chose who answers. The stand-in and what a start found do not count."""
+    default = Model.objects.filter(is_default=True, enabled=True, provider__enabled=True)
+    chosen = default.exclude(provider__kind=Provider.Kind.UNDERSTUDY)
+    return chosen.exclude(provider__options__has_key=_FOUND).exists()
+
+
+async def _use_what_runs_here(own_port: int) -> str:
+    """The first server found on this machine, else the stand-in. Looked for at every start."""
+    found = await detect(skip_port=own_port)
+    slug = await hop(_use_first, found)
+    if not found:
+        return ""
+    where = ", ".join(f"{server.name} at {server.base_url}" for server in found)
+    return f"Found {where}; {slug} answers."
+
+
+def _use_first(found: list[Found]) -> str:
+    """Let the first server answer, unless the default is one of theirs that still runs."""
+    if not found:
+        return services.set_default(services.ensure_understudy().slug).slug
+    running = [server.slug for server in found]
+    kept = Model.objects.filter(is_default=True, enabled=True, provider__slug__in=running).first()
+    if kept is not None:
+        return kept.slug
+    return _register(found[0], options={_FOUND: True})
 
 
 def _use_gguf(path: str) -> str:
@@ -114,7 +147,7 @@ def _use_gguf(path: str) -> str:
 
 
 async def _use_server(wanted: Wanted) -> str:
-    upstream = OpenAILike("upstream", wanted.llm, api_key=wanted.llm_key)
+    upstream = OpenAILike(UPSTREAM, wanted.llm, api_key=wanted.llm_key)
     note = ""
     models: list[UpstreamModel] = []
     try:
@@ -124,24 +157,29 @@ async def _use_server(wanted: Wanted) -> str:
     if wanted.llm_model and all(model.name != wanted.llm_model for model in models):
         models.insert(0, UpstreamModel(wanted.llm_model))
     if not models:
-        await asyncio.to_thread(services.ensure_understudy)
+        await hop(services.ensure_understudy)
         return f"{note} Name one with --llm-model. Until then the stand-in answers."
-    await asyncio.to_thread(
-        _register, "upstream", "Upstream", wanted.llm, wanted.llm_key, models, wanted.llm_model
-    )
+    server = Found(UPSTREAM, "Upstream", wanted.llm, tuple(models))
+    await hop(_register, server, key=wanted.llm_key, chosen=wanted.llm_model)
     return note
 
 
 def _register(
-    slug: str, name: str, url: str, key: str, models: list[UpstreamModel], chosen: str
+    server: Found, *, key: str = "", chosen: str = "", options: dict[str, Any] | None = None
 ) -> str:
     """Put a server's models on the list; the chosen, else the first one, is the default."""
     provider = services.add_provider(
-        slug=slug, name=name, kind=Provider.Kind.OPENAI_LIKE, base_url=url, api_key=key
+        slug=server.slug,
+        name=server.name,
+        kind=Provider.Kind.OPENAI_LIKE,
+        base_url=server.base_url,
+        api_key=key,
+        options=options,
     )
-    services.import_models(provider, models)
-    wanted = chosen or models[0].name
+    services.import_models(provider, server.models)
+    wanted = chosen or server.models[0].name
     model = Model.objects.filter(provider=provider, upstream_name=wanted).first()
-    assert model is not None
-    services.set_default(model.slug)
-    return model.slug
+    if model is None:
+        slug = f"{server.slug}/{wanted}"
+        model = services.add_model(slug=slug, provider=provider, upstream_name=wanted)
+    return services.set_default(model.slug).slug

@@ -9,6 +9,7 @@ from core import http
 from core.hop import close_pool
 from core.loop import remember
 from llm import registry
+from reverie import draining
 
 
 async def handle(receive: Any, send: Any) -> None:
@@ -17,6 +18,7 @@ async def handle(receive: Any, send: Any) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             remember()
+            draining.begin_on_signal()
             await send({"type": "lifespan.startup.complete"})
         else:
             await turns.drain(settings.TURN_DRAIN_SECONDS)

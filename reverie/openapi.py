@@ -9,7 +9,10 @@ _PREFIX = "Wire"
 
 
 def merge_wire_protocols(
-    result: dict[str, Any], generator: Any, request: Any, public: bool  # noqa: ARG001 - the hook's signature
+    result: dict[str, Any],
+    generator: Any,
+    request: Any,
+    public: bool,
 ) -> dict[str, Any]:
     """Add the wire's paths and schemas. Raises ValueError if anything would be overwritten."""
     for mount, api in APIS.items():

@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    reports = import_paths(
-        options.paths, owner=find_user(options.owner), dry_run=options.dry_run
-    )
+    reports = import_paths(options.paths, owner=find_user(options.owner), dry_run=options.dry_run)
     failed = [report for report in reports if not report.succeeded]
     if options.json:
         say_json(

@@ -5,9 +5,10 @@ import asyncio
 from pathlib import Path
 
 from core import http
+from engine.providers.base import UpstreamModel
 from engine.providers.openai_like import OpenAILike
 from llm import registry, services
-from llm.discovery import detect
+from llm.discovery import Found, detect
 from llm.models import UNIT, Provider
 from reverie.commands.output import add_json, say, say_json
 from reverie.download import fetch
@@ -56,7 +57,7 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _detect():  # type: ignore[no-untyped-def]  # a list of llm.discovery.Found
+async def _detect() -> list[Found]:
     try:
         return await detect()
     finally:
@@ -108,7 +109,7 @@ def _add(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _offered(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # UpstreamModels
+async def _offered(options: argparse.Namespace) -> list[UpstreamModel]:
     upstream = OpenAILike(options.name, options.url, api_key=options.key)
     try:
         return await upstream.list_models()

@@ -6,10 +6,15 @@ REVERIE_LLM, REVERIE_LLM_KEY, REVERIE_LLM_MODEL, REVERIE_GGUF.
 
 import argparse
 import os
+import socket
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
-_ENVIRONMENT = {
+from reverie.env import env_int, env_str
+
+_ENVIRONMENT: Final = {
     "host": "HOST",
     "port": "PORT",
     "data": "REVERIE_DATA",
@@ -19,40 +24,53 @@ _ENVIRONMENT = {
     "llm_model": "REVERIE_LLM_MODEL",
     "gguf": "REVERIE_GGUF",
 }
+_PORT_MOST: Final = 65535
+_EVERY_ADDRESS: Final = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on (8000)")
+    parser.add_argument("--port", type=_port, help="port to listen on (8000)")
     parser.add_argument("--data", help="folder for everything that is kept (./data)")
-    parser.add_argument("--workers", help="processes; more than one needs PostgreSQL and Redis")
+    parser.add_argument(
+        "--workers", type=int, help="processes; more than one needs PostgreSQL and Redis"
+    )
     parser.add_argument("--llm", help="address of an OpenAI-compatible server")
     parser.add_argument("--llm-key", help="its API key")
     parser.add_argument("--llm-model", help="which of its models answers")
     parser.add_argument("--gguf", help="a GGUF file to run here")
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number <= _PORT_MOST:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to {_PORT_MOST}")
+    return number
+
+
 def run(options: argparse.Namespace) -> int:
+    """Put the options into the environment, then load Django and start."""
     for name, variable in _ENVIRONMENT.items():
         if (value := getattr(options, name)) is not None:
-            os.environ[variable] = value
-    host = os.environ.get("HOST") or "127.0.0.1"
-    port, workers = _number("PORT", 8000), _number("REVERIE_WORKERS", 1)
-    if (problem := _unwritable()) is not None:
+            os.environ[variable] = str(value)
+    host, port = env_str("HOST") or "127.0.0.1", env_int("PORT", 8000, least=1)
+    if port > _PORT_MOST:
+        return _fail(f"PORT is {port}; a port is a number from 1 to {_PORT_MOST}", code=2)
+    if problem := _unwritable(Path(env_str("REVERIE_DATA") or "data").expanduser()):
         return _fail(problem)
-    return _serve(host, port, workers)
+    _allow_own_names(host)
+    import django  # noqa: PLC0415 - the environment is set only now
+
+    django.setup()
+    launch = import_module("reverie.launch")
+    try:
+        launch.launch(host, port, workers=env_int("REVERIE_WORKERS", 1, least=1))
+    except launch.CannotStart as error:
+        return _fail(str(error))
+    return 0
 
 
-def _number(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:  # noqa: PLR2004 - ports end there
-        sys.stderr.write(f"reverie: {name} is {text!r}; it must be a whole number.\n")
-        sys.exit(2)
-    return int(text)
-
-
-def _unwritable() -> str | None:
-    folder = Path(os.environ.get("REVERIE_DATA") or "data").expanduser()
+def _unwritable(folder: Path) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
@@ -60,81 +78,35 @@ def _unwritable() -> str | None:
         probe.unlink()
     except OSError as error:
         return f"The data folder {folder} cannot be written: {error.strerror}."
-    return None
+    return ""
 
 
-def _fail(reason: str) -> int:
+def _allow_own_names(host: str) -> None:
+    """Whoever listens to the network wants to be called by this machine's names."""
+    if env_str("REVERIE_ALLOWED_HOSTS") or host in ("127.0.0.1", "localhost", "::1"):
+        return
+    names = {"localhost", "127.0.0.1", "[::1]", ".localhost"}
+    if host in _EVERY_ADDRESS:
+        own = socket.gethostname()
+        names |= {own, f"{own}.local", *_addresses_of(own)}
+    else:
+        names.add(f"[{host}]" if ":" in host else host)
+    os.environ["REVERIE_ALLOWED_HOSTS"] = ",".join(sorted(names))
+
+
+def _addresses_of(name: str) -> set[str]:
+    """This machine's addresses: those of its name, and the one it would call out from."""
+    found: set[str] = set()
+    try:
+        found |= {str(row[4][0]) for row in socket.getaddrinfo(name, None, socket.AF_INET)}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # connecting a datagram socket sends nothing
+            found.add(probe.getsockname()[0])
+    except OSError:
+        return found
+    return found
+
+
+def _fail(reason: str, code: int = 1) -> int:
     sys.stderr.write(f"reverie: {reason}\n")
-    return 1
-
-
-def _serve(host: str, port: int, workers: int) -> int:
-    import django  # noqa: PLC0415 - the environment is set now
-
-    django.setup()
-    from django.conf import settings  # noqa: PLC0415
-    from django.core.management import call_command  # noqa: PLC0415
-
-    from chats import turns  # noqa: PLC0415
-    from core.hop import close_pool  # noqa: PLC0415
-    from reverie import firstrun, serve  # noqa: PLC0415
-    from reverie.jobs import EmbeddedJobs  # noqa: PLC0415
-
-    if workers > 1 and not (settings.REDIS_URL and os.environ.get("DATABASE_URL")):
-        return _fail("Several workers need DATABASE_URL and REDIS_URL; one process needs neither.")
-    try:
-        sock = serve.listen(host, port)
-    except serve.CannotListen as error:
-        return _fail(str(error))
-    call_command("migrate", verbosity=0, interactive=False)
-    wanted = firstrun.Wanted(
-        **{name: os.environ.get(_ENVIRONMENT[name], "") for name in ("llm", "llm_key", "llm_model", "gguf")}
-    )
-    welcome = firstrun.prepare(wanted, own_port=port)
-    _greet(welcome, host, port)
-    if workers > 1:
-        sock.close()
-        serve.serve_with_workers(host, port, workers)
-        return 0
-    jobs = None
-    if not settings.REDIS_URL:
-        turns.recover_all()
-        jobs = EmbeddedJobs()
-        jobs.start()
-    close_pool()
-    try:
-        serve.serve_here(sock)
-    finally:
-        if jobs is not None:
-            jobs.stop()
-    return 0
-
-
-def _greet(welcome, host: str, port: int) -> None:  # type: ignore[no-untyped-def]  # a firstrun.Welcome
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
-    base = f"http://{shown}:{port}"
-    lines = [
-        "",
-        f"  Reverie is at {base}",
-        "",
-        f"  Sign in (once, within a day):  {base}/sign-in/{welcome.sign_in_token}",
-        f"  API key (shown only now):      {welcome.key}",
-        f"  Model:                         {welcome.model}",
-    ]
-    if welcome.is_stand_in:
-        lines.append(
-            "     This is the understudy, a scripted stand-in and not an AI model. Connect a real"
-            f" one with\n     --llm URL or --gguf FILE, or in {base}/admin/."
-        )
-    if welcome.note:
-        lines.append(f"     {welcome.note}")
-    lines += [
-        "",
-        "  Try it:",
-        f"  curl -N {base}/api/device/v1/chat/completions -H 'Authorization: Bearer {welcome.key}'"
-        " -H 'Content-Type: application/json'"
-        ' -d \'{"model": "Luna", "messages": [{"role": "user", "content": "Hi"}]}\'',
-        "",
-    ]
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    return code
