@@ -55,10 +55,11 @@ class ChunkEncoder:
         self._usage: UsageReport | None = None
 
     async def encode(self, events: AsyncIterator[Batch]) -> AsyncIterator[bytes]:
-        started = False
+        started = is_open = False
         try:
             async for batch in events:
                 if not batch:
+                    is_open = True
                     yield KEEP_ALIVE
                     continue
                 data = self._batch(batch)
@@ -68,7 +69,7 @@ class ChunkEncoder:
                 if data:
                     yield data
         except ReverieError as error:
-            if not started:
+            if not (started or is_open):
                 raise
             yield b"data: " + orjson.dumps(envelope(error)) + b"\n\n"
             return

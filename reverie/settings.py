@@ -10,7 +10,7 @@ from csp.constants import NONE, SELF
 from reverie.env import env_bool, env_int, env_list, env_str, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env_str("REVERIE_DATA", "data")).expanduser().resolve()
+DATA_DIR = Path(env_str("REVERIE_DATA") or "data").expanduser().resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # Security
@@ -232,7 +232,7 @@ STARTING_GRANT_CREDITS = env_int("REVERIE_STARTING_GRANT", 1_000_000)
 TURN_LEASE_SECONDS = 30
 TURN_HEARTBEAT_SECONDS = 5
 TURN_WAIT_SECONDS = env_int("REVERIE_TURN_WAIT", 30)
-TURN_DRAIN_SECONDS = 8
+TURN_DRAIN_SECONDS = 6
 TRASH_DAYS = 30
 FIRST_TOKEN_SECONDS = env_int("REVERIE_FIRST_TOKEN_TIMEOUT", 120, least=1)
 IDLE_TOKEN_SECONDS = env_int("REVERIE_IDLE_TIMEOUT", 60, least=1)
