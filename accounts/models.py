@@ -24,9 +24,7 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
-    def create_superuser(
-        self, handle: str, password: str | None = None, **extra: Any
-    ) -> "User":
+    def create_superuser(self, handle: str, password: str | None = None, **extra: Any) -> "User":
         return self.create_user(handle, password, is_staff=True, is_superuser=True, **extra)
 
 
@@ -43,7 +41,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         ],
     )
     display_name = models.CharField(max_length=80, blank=True)
-    email = models.EmailField(null=True, blank=True, unique=True)  # noqa: DJ001 - NULL keeps it unique
+    email = models.EmailField(null=True, blank=True, unique=True)
     bio = models.TextField(blank=True, max_length=2000)
     avatar = models.CharField(max_length=200, blank=True)
     preferences = models.JSONField(default=dict, blank=True)
@@ -58,9 +56,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(Lower("handle"), name="accounts_user_handle_ci"),
-        )
+        constraints = (models.UniqueConstraint(Lower("handle"), name="accounts_user_handle_ci"),)
 
     def __str__(self) -> str:
         return self.handle

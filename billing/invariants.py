@@ -8,9 +8,9 @@ from billing.models import Account, Charge, Hold, LedgerEntry
 def check() -> list[str]:
     """Every violation found, in words; an empty list for a sound ledger."""
     entries = dict(
-        LedgerEntry.objects.values("account").annotate(total=Sum("amount_micro")).values_list(
-            "account", "total"
-        )
+        LedgerEntry.objects.values("account")
+        .annotate(total=Sum("amount_micro"))
+        .values_list("account", "total")
     )
     held = dict(
         Hold.objects.filter(state=Hold.State.OPEN)

@@ -216,9 +216,7 @@ def void(*, key: str) -> None:
 def void_expired(now: datetime) -> int:
     """Release every hold that outlived its deadline. Returns how many were due."""
     due = list(
-        Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=now).values_list(
-            "key", flat=True
-        )
+        Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=now).values_list("key", flat=True)
     )
     for key in due:
         void(key=key)

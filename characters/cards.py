@@ -196,10 +196,13 @@ def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: li
         "root": stale,
         "data": {k: v for k, v in data.items() if k not in _KNOWN_DATA | _root_only(spec)},
     }
-    return Card(
-        name=name[:NAME_CHARS_MOST],
+    plain: dict[str, Any] = {
         **{field_name: reader.text(field_name) for field_name in _TEXTS},
         **{field_name: reader.texts(field_name) for field_name in _LISTS},
+    }
+    return Card(
+        name=name[:NAME_CHARS_MOST],
+        **plain,
         creator_notes_multilingual=reader.mapping("creator_notes_multilingual"),
         character_book=reader.book(),
         tags=reader.tags(),

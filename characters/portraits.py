@@ -11,7 +11,7 @@ import random
 import warnings
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -81,7 +81,8 @@ def hue_of(picture: Image.Image) -> int:
     """The picture's leading hue, 0 to 359: the average of its colourful pixels."""
     x = y = 0.0
     small = picture.resize((24, 36)).convert("HSV")
-    for hue, saturation, value in small.getdata():
+    pixels: Any = small.get_flattened_data()
+    for hue, saturation, value in pixels:
         weight = (saturation / 255) * (value / 255)
         x += math.cos(hue / 255 * math.tau) * weight
         y += math.sin(hue / 255 * math.tau) * weight
@@ -95,7 +96,6 @@ def hue_of_name(name: str) -> int:
 def paint(name: str, hue: int) -> Image.Image:
     """A portrait for somebody without one: a lamplit evening and an initial, the same each time."""
     chance = random.Random(f"{name}/{hue}")
-    width, _ = FULL
     canvas = _sky(hue)
     lamp = (
         chance.choice((chance.randint(80, 170), chance.randint(340, 430))),

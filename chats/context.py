@@ -1,6 +1,7 @@
 """From rows to the parts of a prompt."""
 
 from functools import lru_cache
+from typing import Literal, cast
 
 from accounts.models import User
 from characters.models import Character, CharacterPreference
@@ -18,6 +19,8 @@ from engine.assemble import (
 from engine.tokens import default_counter
 from engine.types import Sampling
 from llm.registry import ModelSpec
+
+PromptRole = Literal["user", "assistant", "system"]
 
 
 def assemble_for(
@@ -37,7 +40,8 @@ def assemble_for(
         scenario_context=chat.scenario.context if chat.scenario else "",
         preferences=_preferences(preference),
         history=tuple(
-            HistoryMessage(role=node.role, content=node.content, uid=node.uid) for node in path
+            HistoryMessage(role=cast("PromptRole", node.role), content=node.content, uid=node.uid)
+            for node in path
         ),
         prefill=prefill,
     )
@@ -81,7 +85,9 @@ def sampling_for(
     """What the request says, else what the user prefers for this character."""
     liked = preference.sampling if preference is not None else {}
     return Sampling(
-        temperature=asked.temperature if asked.temperature is not None else liked.get("temperature"),
+        temperature=asked.temperature
+        if asked.temperature is not None
+        else liked.get("temperature"),
         top_p=asked.top_p if asked.top_p is not None else liked.get("top_p"),
         max_tokens=max_tokens,
         stop=asked.stop,

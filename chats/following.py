@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from channels.layers import get_channel_layer
-
 from chats import live, running
 from chats.models import Message, Turn
 from chats.node import NODE, group_of
 from chats.positions import Position
 from core.errors import ProviderError, ReverieError, Unavailable
 from core.hop import hop
+from core.layers import layer
 from core.loop import spawn
 from engine.events import Batch, Finished, ReasoningDelta, TextDelta, UsageReport
 
@@ -35,15 +34,15 @@ def ensure_listening() -> None:
 
 
 async def _listen() -> None:
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
-    await layer.group_add(group_of(NODE), channel)
+    channels = layer()
+    channel = await channels.new_channel()
+    await channels.group_add(group_of(NODE), channel)
     try:
         while True:
-            order = await layer.receive(channel)
+            order = await channels.receive(channel)
             await _obey(order)
     finally:
-        await layer.group_discard(group_of(NODE), channel)
+        await channels.group_discard(group_of(NODE), channel)
 
 
 async def _obey(order: dict[str, Any]) -> None:
@@ -72,9 +71,7 @@ def snapshot_event(driver: running.Driver) -> dict[str, Any]:
 
 async def order(node: str, turn_uid: str, verb: str) -> None:
     """Send an order to the process that runs a turn."""
-    await get_channel_layer().group_send(
-        group_of(node), {"type": "node.order", "verb": verb, "turn": turn_uid}
-    )
+    await layer().group_send(group_of(node), {"type": "node.order", "verb": verb, "turn": turn_uid})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +125,8 @@ async def follow(turn_uid: str, after: Position | None = None) -> AsyncIterator[
         return
     saved = await hop(read_saved, turn_uid)
     if not saved.has_ended:
-        async for batch, position in _remote(saved, position):  # noqa: B020 - the new position
+        async for batch, reached in _remote(saved, position):
+            position = reached
             yield batch
         saved = await hop(read_saved, turn_uid)
     if rest := saved.rest(position):
@@ -140,14 +138,14 @@ async def follow(turn_uid: str, after: Position | None = None) -> AsyncIterator[
 
 async def _remote(saved: Saved, position: Position) -> AsyncIterator[tuple[Batch, Position]]:
     """Deltas of a turn that another process runs, until it is closed or its process is gone."""
-    layer = get_channel_layer()
-    channel = await layer.new_channel()
+    channels = layer()
+    channel = await channels.new_channel()
     group = live.group_of(saved.turn.chat_id)
-    await layer.group_add(group, channel)
+    await channels.group_add(group, channel)
     try:
         await order(saved.turn.node, saved.turn.uid, "tell")
         while True:
-            event = await _next_event(layer, channel)
+            event = await _next_event(channels, channel)
             if event is None:
                 latest = await hop(read_saved, saved.turn.uid)
                 if latest.has_ended:
@@ -161,12 +159,12 @@ async def _remote(saved: Saved, position: Position) -> AsyncIterator[tuple[Batch
                 batch, position = _news(event, position)
                 yield batch, position
     finally:
-        await layer.group_discard(group, channel)
+        await channels.group_discard(group, channel)
 
 
-async def _next_event(layer: Any, channel: str) -> dict[str, Any] | None:
+async def _next_event(channels: Any, channel: str) -> dict[str, Any] | None:
     try:
-        message = await asyncio.wait_for(layer.receive(channel), POLL_SECONDS)
+        message = await asyncio.wait_for(channels.receive(channel), POLL_SECONDS)
     except TimeoutError:
         return None
     return dict(message["event"])
@@ -185,14 +183,15 @@ def _news(event: dict[str, Any], position: Position) -> tuple[Batch, Position]:
     batch: Batch = [ReasoningDelta(reasoning)] if reasoning else []
     if piece := text[position.text - start :]:
         batch.append(TextDelta(piece))
-    return batch, Position(position.reasoning + len(reasoning), max(position.text, start + len(text)))
+    return batch, Position(
+        position.reasoning + len(reasoning), max(position.text, start + len(text))
+    )
 
 
 async def gather_text(events: AsyncIterator[Batch]) -> str:
     """All the text of a stream; for callers that want it whole."""
     parts = [e.text async for batch in events for e in batch if type(e) is TextDelta]
     return "".join(parts)
-
 
 
 def unavailable() -> Unavailable:

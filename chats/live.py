@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from io import StringIO
 from typing import Any, Final
 
-from channels.layers import get_channel_layer
 from django.db import transaction
 
 from chats.positions import Position
 from core.errors import ReverieError
+from core.layers import layer
 from core.loop import spawn, submit
 from engine.events import Batch, ReasoningDelta, TextDelta, ToolCallDelta
 
@@ -30,9 +30,7 @@ def group_of(chat_uid: str) -> str:
 
 
 async def publish(chat_uid: str, event: dict[str, Any]) -> None:
-    await get_channel_layer().group_send(
-        group_of(chat_uid), {"type": "chat.event", "event": event}
-    )
+    await layer().group_send(group_of(chat_uid), {"type": "chat.event", "event": event})
 
 
 def announce_change(chat_uid: str, version: int) -> None:

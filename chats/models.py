@@ -35,10 +35,8 @@ class Chat(models.Model):
     scenario = models.ForeignKey(
         "characters.Scenario", null=True, blank=True, on_delete=models.SET_NULL
     )
-    api_key = models.ForeignKey(
-        "accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL
-    )
-    lane_key = models.CharField(max_length=400, null=True, blank=True, unique=True)  # noqa: DJ001
+    api_key = models.ForeignKey("accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL)
+    lane_key = models.CharField(max_length=400, null=True, blank=True, unique=True)
     title = models.CharField(max_length=200, blank=True)
     draft = models.TextField(blank=True)
     last_line = models.CharField(max_length=200, blank=True)
@@ -151,9 +149,7 @@ class Turn(models.Model):
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
     chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="turns")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    api_key = models.ForeignKey(
-        "accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL
-    )
+    api_key = models.ForeignKey("accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL)
     surface = models.CharField(max_length=8, choices=Surface.choices)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)

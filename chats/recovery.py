@@ -18,6 +18,7 @@ from llm.models import Model
 
 log = structlog.get_logger(__name__)
 
+
 def recover(turn_uid: str) -> bool:
     """End a turn whose process is gone: keep its partial text, charge for it, free the chat.
 

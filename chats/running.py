@@ -34,9 +34,7 @@ class Driver:
 
     def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self.turn = LiveTurn(
-            uid=opened.uid, chat_uid=opened.chat_uid, reply_uid=opened.reply_uid
-        )
+        self.turn = LiveTurn(uid=opened.uid, chat_uid=opened.chat_uid, reply_uid=opened.reply_uid)
         self._usage: UsageReport | None = None
         self._finish: Finished | None = None
         self._stop_reason = ""

@@ -8,7 +8,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -45,7 +45,7 @@ class TurnRequest:
     message_uid: str = ""
     idempotency_key: str = ""
     surface: str = "web"
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,12 +251,16 @@ async def drain(seconds: float) -> None:
     if _drain_until is None:
         _drain_until = time.monotonic() + seconds
     while drivers and time.monotonic() < _drain_until:
-        await asyncio.sleep(0.05)
-    tasks = [driver.task for driver in drivers.values() if driver.task is not None]
+        await asyncio.wait(_tasks(), timeout=_drain_until - time.monotonic())
+    tasks = _tasks()
     for driver in list(drivers.values()):
         driver.stop("shutdown")
     if tasks:
         await asyncio.wait(tasks, timeout=2)
+
+
+def _tasks() -> list[asyncio.Task[None]]:
+    return [driver.task for driver in drivers.values() if driver.task is not None]
 
 
 def is_draining() -> bool:

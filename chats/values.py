@@ -43,7 +43,7 @@ class Opened:
     character_name: str = ""
     chat_uid: str = ""
     kind: str = Turn.Kind.REPLY
-    place: Place = Place(None, 0)
+    place: Place = field(default_factory=lambda: Place(None, 0))
     reply_uid: str = ""
     user_message_uid: str = ""
     has_versions: bool = False

@@ -55,11 +55,10 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
 
 def close_pool() -> None:
     """Stop the threads, closing each one's connection. For shutdown and for tests."""
-    global _executor  # noqa: PLW0603
+    global _executor
     if _executor is None:
         return
     pool, _executor = _executor, None
     for _ in range(_threads() * 2):
         pool.submit(connections.close_all)
     pool.shutdown(wait=True)
-

@@ -48,6 +48,15 @@ async def aclose() -> None:
         await found.aclose()
 
 
+async def answers(url: str, *, seconds: float) -> bool:
+    """Whether a GET of this address says 200 within `seconds`."""
+    try:
+        response = await client().get(url, timeout=seconds)
+    except httpx.HTTPError:
+        return False
+    return response.status_code == httpx.codes.OK
+
+
 def is_public(address: str) -> bool:
     """Whether an IP address is one that anybody on the internet could reach."""
     ip = ipaddress.ip_address(address.partition("%")[0])

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from channels.layers import InMemoryChannelLayer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 
-class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):  # type: ignore[misc]  # channels is untyped
+class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):
     """Hands every send to the loop that reads, so that a worker thread wakes it at once.
 
     The stock layer puts into an `asyncio.Queue` from whatever thread calls it; the reading
@@ -35,3 +35,8 @@ class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):  # type: ignore[misc] 
         else:
             future = asyncio.run_coroutine_threadsafe(call(*args), loop)
             await asyncio.wrap_future(future)
+
+
+def layer() -> Any:
+    """The configured channel layer; there always is one."""
+    return get_channel_layer()

@@ -17,7 +17,9 @@ FIRST_TOKEN: Final = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64),
 )
 TOKENS: Final = Counter("reverie_tokens_total", "Tokens by direction", ("direction",))
-UPSTREAM_ERRORS: Final = Counter("reverie_upstream_errors_total", "Failed upstream calls", ("code",))
+UPSTREAM_ERRORS: Final = Counter(
+    "reverie_upstream_errors_total", "Failed upstream calls", ("code",)
+)
 HOLD_EXCESS: Final = Counter(
     "reverie_hold_excess_micro_credits_total", "Cost beyond what was reserved, not charged"
 )

@@ -24,7 +24,14 @@ from engine.types import ChatMessage
 
 MESSAGE_OVERHEAD_TOKENS: Final = 4
 REPLY_PRIMER_TOKENS: Final = 3
-_CUT_ORDER: Final = ("lore after", "lore before", "preferences", "persona", "personality", "scenario")
+_CUT_ORDER: Final = (
+    "lore after",
+    "lore before",
+    "preferences",
+    "persona",
+    "personality",
+    "scenario",
+)
 
 
 class Prompt(msgspec.Struct, frozen=True):

@@ -57,9 +57,7 @@ def card_blocks(
 def system_blocks(parts: PromptParts) -> list[TextBlock]:
     """Everything before the examples and the history, in the order it is written."""
     card = parts.character
-    main, description, personality, scenario = card_blocks(
-        card, parts.user_name, parts.main_prompt
-    )
+    main, description, personality, scenario = card_blocks(card, parts.user_name, parts.main_prompt)
     names = {"char": card.spoken_name, "user": parts.user_name}
     if parts.scenario_context:
         situation = _titled("Scenario", expand(parts.scenario_context, **names).strip())

@@ -22,7 +22,10 @@ class Decoder:
         self._event = b""
 
     def feed(self, chunk: bytes) -> list[tuple[bytes, bytes]]:
-        """(event name, data) of each event that ends in this chunk. Raises Terminal if one is endless."""
+        """(event name, data) of each event that ends in this chunk.
+
+        Raises Terminal if one is endless.
+        """
         buffer = self._buffer + chunk if self._buffer else chunk
         if not self._started:
             self._started = True

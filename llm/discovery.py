@@ -4,15 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-import httpx
-
 from core import http
+from core.errors import ProviderError
 from engine.providers.base import UpstreamModel
 from engine.providers.openai_like import OpenAILike
-from core.errors import ProviderError
 
 _PROBE_SECONDS: Final = 0.3
-_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +43,10 @@ async def detect(*, skip_port: int = 0, seconds: float = _PROBE_SECONDS) -> list
 
 async def _probe(slug: str, name: str, port: int, path: str, seconds: float) -> Found | None:
     base = f"http://127.0.0.1:{port}"
+    if not await http.answers(f"{base}{path}", seconds=seconds):
+        return None
     try:
-        response = await http.client().get(f"{base}{path}", timeout=seconds)
-        if response.status_code != _OK:
-            return None
         models = await asyncio.wait_for(OpenAILike(slug, base).list_models(), 2)
-    except (httpx.HTTPError, ProviderError, TimeoutError):
+    except (ProviderError, TimeoutError):
         return None
     return Found(slug, name, base, tuple(models)) if models else None

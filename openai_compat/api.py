@@ -18,7 +18,13 @@ from openai_compat.credentials import address_of, secret_of
 from openai_compat.encoding import ChunkEncoder, gather
 from openai_compat.listing import Mount
 from openai_compat.negotiation import wants_stream
-from openai_compat.schemas import ChatCompletionIn, ChatCompletionOut, ErrorOut, ModelListOut, ModelOut
+from openai_compat.schemas import (
+    ChatCompletionIn,
+    ChatCompletionOut,
+    ErrorOut,
+    ModelListOut,
+    ModelOut,
+)
 from openai_compat.translate import inbound_of
 
 _EVENT_STREAM = {

@@ -28,7 +28,9 @@ def envelope(error: ReverieError) -> dict[str, Any]:
     return {
         "error": {
             "message": error.message,
-            "type": next((name for kind, name in _TYPES if isinstance(error, kind)), _fallback(error)),
+            "type": next(
+                (name for kind, name in _TYPES if isinstance(error, kind)), _fallback(error)
+            ),
             "param": error.param,
             "code": error.code,
         }

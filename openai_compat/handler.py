@@ -33,6 +33,11 @@ _PREFLIGHT: Final = (
 _resolver = URLResolver(RegexPattern(r"^/"), urls.urlpatterns)
 
 
+class WrongMethod(Invalid):
+    status = _METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+
 class TooLarge(Invalid):
     status = 413
     code = "body_too_large"
@@ -116,9 +121,7 @@ async def _respond(scope: dict[str, Any], body: bytes) -> HttpResponseBase:
         log.exception("wire_crashed", path=request.path_info)
         return respond(ReverieError("Something went wrong inside this server."))
     if response.status_code == _METHOD_NOT_ALLOWED:
-        error = Invalid(f"{request.method} is not allowed here.", code="method_not_allowed")
-        error.status = _METHOD_NOT_ALLOWED
-        return respond(error)
+        return respond(WrongMethod(f"{request.method} is not allowed here."))
     return response
 
 

@@ -64,7 +64,8 @@ def _characters(key: ApiKey) -> list[dict[str, Any]]:
         .annotate(latest=Max("chats__active_at"))
         .order_by("-latest")[:CHARACTERS_MOST]
     )
-    rows = list(talked_to) or list(listed_for(key.user).order_by("pk")[:CHARACTERS_MOST])
+    rows: list[Character] = [*talked_to]
+    rows = rows or [*listed_for(key.user).order_by("pk")[:CHARACTERS_MOST]]
     return [_character_row(character) for character in rows]
 
 

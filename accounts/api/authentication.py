@@ -24,5 +24,5 @@ class KeyAuthentication(BaseAuthentication):
         key = authenticate(secret, ip=request.META.get("REMOTE_ADDR"))
         return key.user, key
 
-    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - the interface
+    def authenticate_header(self, request: Request) -> str:
         return "Bearer"

@@ -17,9 +17,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook. None lets an unexpected error become a logged 500."""
     if isinstance(error, ReverieError):
         headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-        return _envelope(
-            error.status, error.message, error.code, error.param, headers=headers
-        )
+        return _envelope(error.status, error.message, error.code, error.param, headers=headers)
     if isinstance(error, exceptions.ValidationError):
         return Response({"detail": _details(error.detail, ["body"])}, status=422)
     response = exception_handler(error, context)

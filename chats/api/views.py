@@ -49,7 +49,7 @@ class TrashView(APIView):
     def get(self, request: Request, session_id: str) -> Response:
         """What was deleted from a chat in the last 30 days, newest first."""
         found = services.list_trash(user=_user(request), chat_uid=session_id)
-        return Response(TrashSerializer(found, many=True).data)
+        return Response([TrashSerializer(entry).data for entry in found])
 
 
 class RestoreView(APIView):

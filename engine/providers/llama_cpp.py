@@ -87,7 +87,7 @@ class LlamaCpp:
             return self._upstream
 
     async def _start(self) -> None:
-        if not Path(self._path).is_file():
+        if not await asyncio.to_thread(Path(self._path).is_file):
             raise Terminal(f"The model file of {self.name} is not there any more.")
         self._wait_its_turn()
         self._started_at = time.monotonic()

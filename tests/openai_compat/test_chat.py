@@ -59,9 +59,7 @@ async def test_turn_is_saved_and_charged_once(wire, luna, provider):
     await wire.post("chat/completions", json=HI)
 
     chat = Chat.objects.get()
-    shown = [
-        (m.role, m.content) for m in Message.objects.filter(chat=chat, active=True)
-    ]
+    shown = [(m.role, m.content) for m in Message.objects.filter(chat=chat, active=True)]
     charge = Charge.objects.get()
     assert shown == [("assistant", "Hi, I am Luna."), ("user", "Hi"), ("assistant", "Hello there.")]
     assert (charge.amount_micro, charge.prompt_tokens, charge.completion_tokens) == (
@@ -108,7 +106,12 @@ async def test_upstream_failure_before_a_token_costs_nothing(wire, luna, provide
 
     assert response.status_code == 502
     assert response.json() == {
-        "error": {"message": "down", "type": "server_error", "param": None, "code": "upstream_error"}
+        "error": {
+            "message": "down",
+            "type": "server_error",
+            "param": None,
+            "code": "upstream_error",
+        }
     }
     assert Charge.objects.count() == 0
     assert Message.objects.filter(role="user").count() == 1
@@ -166,9 +169,7 @@ async def test_refusal_names_what_is_wrong_and_changes_nothing(
 
 async def test_bad_key_is_401(wire, luna, provider):
     for header in ("", "Bearer rk_nope", "Bearer " + "rk_" + "a" * 42):
-        response = await wire.post(
-            "chat/completions", json=HI, headers={"Authorization": header}
-        )
+        response = await wire.post("chat/completions", json=HI, headers={"Authorization": header})
         assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
 
 
@@ -206,7 +207,8 @@ async def test_history_of_the_server_is_what_the_model_sees(wire, luna, provider
     await wire.post("chat/completions", json=HI)
 
     await wire.post(
-        "chat/completions", json={"model": "Luna", "messages": [{"role": "user", "content": "And?"}]}
+        "chat/completions",
+        json={"model": "Luna", "messages": [{"role": "user", "content": "And?"}]},
     )
 
     sent = [(m.role, m.content) for m in provider.requests[1].messages[1:]]
@@ -230,7 +232,9 @@ async def test_store_false_leaves_no_trace_but_usage(wire, luna, provider):
 async def test_catalogue_model_answers_what_was_sent(wire, provider):
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
 
-    response = await wire.post("chat/completions", json={"model": "test/model", "messages": messages})
+    response = await wire.post(
+        "chat/completions", json={"model": "test/model", "messages": messages}
+    )
 
     assert response.status_code == 200
     assert [(m.role, m.content) for m in provider.requests[0].messages] == [
