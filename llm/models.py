@@ -18,7 +18,7 @@ class Provider(models.Model):
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=20, choices=Kind.choices)
-    base_url = models.URLField(blank=True, max_length=500)
+    base_url = models.CharField(blank=True, max_length=500)
     api_key = models.CharField(max_length=500, blank=True)
     options = models.JSONField(default=dict, blank=True)
     enabled = models.BooleanField(default=True)

@@ -94,7 +94,7 @@ def _spec(row: Model) -> ModelSpec:
         slug=row.slug,
         name=row.name or row.slug,
         upstream_name=row.upstream_name,
-        provider=_provider_spec(row.provider),
+        provider=provider_spec(row.provider),
         context_tokens=row.context_tokens,
         reply_tokens=row.reply_tokens,
         input_multiplier_micro=0 if free else row.input_multiplier_micro,
@@ -106,7 +106,7 @@ def _spec(row: Model) -> ModelSpec:
     )
 
 
-def _provider_spec(row: Provider) -> ProviderSpec:
+def provider_spec(row: Provider) -> ProviderSpec:
     return ProviderSpec(
         id=row.pk,
         slug=row.slug,

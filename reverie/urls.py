@@ -4,12 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
-from reverie import health
+from reverie.health import healthz, metrics, readyz
 
 urlpatterns = [
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics),
+    path("healthz", healthz),
+    path("readyz", readyz),
+    path("metrics", metrics),
     path("api/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("openapi.json", SpectacularJSONAPIView.as_view()),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="api-docs"),

@@ -14,10 +14,9 @@ from llm.models import Model, Provider
 class UserFactory(DjangoModelFactory[User]):
     class Meta:
         model = settings.AUTH_USER_MODEL
-        skip_postgeneration_save = True
 
     handle = factory.Sequence(lambda n: f"user{n}")
-    password = factory.PostGenerationMethodCall("set_unusable_password")
+    password = "!unusable"
 
 
 class CharacterFactory(DjangoModelFactory[Character]):

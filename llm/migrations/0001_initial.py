@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(unique=True)),
                 ('name', models.CharField(max_length=80)),
                 ('kind', models.CharField(choices=[('openai_like', 'OpenAI-compatible address'), ('llama_cpp', 'Embedded llama.cpp (a GGUF file)'), ('understudy', 'Understudy (scripted, not an AI model)')], max_length=20)),
-                ('base_url', models.URLField(blank=True, max_length=500)),
+                ('base_url', models.CharField(blank=True, max_length=500)),
                 ('api_key', models.CharField(blank=True, max_length=500)),
                 ('options', models.JSONField(blank=True, default=dict)),
                 ('enabled', models.BooleanField(default=True)),
