@@ -1,12 +1,17 @@
 """Looking at every part of an installation and saying how it is."""
 
 import asyncio
+import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from platform import python_version
 from typing import Literal
 
 from django.conf import settings
+from django.core.checks import ERROR, run_checks
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -17,6 +22,7 @@ from core import http
 from core.errors import ProviderError
 from llm import registry
 from llm.models import Provider
+from reverie.celery import app
 
 _FREE_BYTES_LEAST = 500 * 2**20
 
@@ -41,16 +47,35 @@ def examine() -> list[Finding]:
     return found
 
 
+def _version() -> Iterator[Finding]:
+    yield Finding("version", "ok", f"Reverie {version('reverie')}, Python {python_version()}")
+
+
+def _settings() -> Iterator[Finding]:
+    """What the system checks say: an error there is broken, a warning a warning."""
+    found = run_checks()
+    for message in found:
+        is_broken = message.level >= ERROR
+        hint = f" {message.hint}" if message.hint else ""
+        yield Finding("settings", "broken" if is_broken else "warning", f"{message.msg}{hint}")
+    if not found:
+        kind = "production" if settings.PRODUCTION else "for one person or a trial"
+        yield Finding("settings", "ok", kind)
+
+
 def _data() -> Iterator[Finding]:
-    usage = shutil.disk_usage(settings.DATA_DIR)
-    is_roomy = usage.free > _FREE_BYTES_LEAST
-    yield Finding(
-        "data",
-        "ok" if is_roomy else "warning",
-        f"{settings.DATA_DIR}, {usage.free / 2**30:.1f} GB free",
-    )
-    if settings.PRODUCTION and settings.DEBUG:
-        yield Finding("data", "broken", "REVERIE_DEBUG is on in production")
+    folder = settings.DATA_DIR
+    free = shutil.disk_usage(folder).free
+    said = f"{folder}, {free / 2**30:.1f} GB free"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding("data", "broken", f"{folder} cannot be written")
+    else:
+        yield Finding("data", "ok" if free > _FREE_BYTES_LEAST else "warning", said)
+    secret = folder / "secret_key"
+    if secret.exists() and os.name == "posix":
+        others = stat.S_IMODE(secret.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO)
+        readable = "others may read it: chmod 600" if others else "for its owner only"
+        yield Finding("secret", "broken" if others else "ok", f"{secret}, {readable}")
 
 
 def _database() -> Iterator[Finding]:
@@ -93,6 +118,11 @@ def _redis() -> Iterator[Finding]:
         return
     ping_redis()
     yield Finding("redis", "ok", "answers")
+    workers = len(app.control.ping(timeout=1))
+    if workers:
+        yield Finding("jobs", "ok", f"{workers} workers answer")
+    else:
+        yield Finding("jobs", "broken", "no worker answers: start `reverie worker --beat`")
 
 
 def _models() -> Iterator[Finding]:
@@ -129,6 +159,8 @@ async def _reach(specs: list[registry.ProviderSpec]) -> list[tuple[str, str]]:
 
 
 _LOOKS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
+    ("version", _version),
+    ("settings", _settings),
     ("data", _data),
     ("database", _database),
     ("redis", _redis),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.core.checks import ERROR, run_checks
 from django.core.management import call_command
 from django.db import DatabaseError, connections
 
@@ -37,6 +38,8 @@ def launch(host: str, port: int, *, workers: int) -> None:
             f"Cannot listen on {host}:{port}: {error.strerror or error}."
             " Choose another port with PORT=… or --port."
         ) from error
+    if errors := [message for message in run_checks() if message.level >= ERROR]:
+        raise CannotStart(f"{errors[0].msg} {errors[0].hint or ''}".strip())
     with sock, _alone_in(settings.DATA_DIR):
         _prepare(host, port)
         with _embedded_jobs():
