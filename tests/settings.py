@@ -7,8 +7,8 @@ os.environ["REVERIE_DATA"] = tempfile.mkdtemp(prefix="reverie-tests-")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 os.environ.setdefault("REVERIE_SECRET_KEY", "a-secret-for-tests-only-" * 3)
 
-from reverie.settings import *  # noqa: E402, F403
-from reverie.settings import DATA_DIR, DATABASES, MIDDLEWARE  # noqa: E402
+from reverie.settings import *  # noqa: F403
+from reverie.settings import DATA_DIR, DATABASES, MIDDLEWARE
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
