@@ -4,6 +4,7 @@ import re
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from accounts.models import HANDLE_PATTERN, User
@@ -19,7 +20,7 @@ def create_user(
     staff: bool = False,
 ) -> User:
     """A new person. Without a password they can sign in by link only. Raises Invalid, Conflict."""
-    if not re.match(HANDLE_PATTERN, handle):
+    if not re.fullmatch(HANDLE_PATTERN, handle):
         raise Invalid(
             "A handle has 2 to 30 letters, digits, dots, dashes or underscores.", param="handle"
         )
@@ -28,6 +29,7 @@ def create_user(
             validate_password(password)
         except ValidationError as error:
             raise Invalid(" ".join(error.messages), param="password") from error
+    email = _checked_email(email)
     try:
         with transaction.atomic():
             return User.objects.create_user(
@@ -40,3 +42,15 @@ def create_user(
             )
     except IntegrityError as error:
         raise Conflict("That handle or e-mail address is taken.", param="handle") from error
+
+
+def _checked_email(email: str | None) -> str | None:
+    """In lower case, so that one address belongs to one person; None if none was given."""
+    email = (email or "").strip().lower()
+    if not email:
+        return None
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise Invalid("That is not an e-mail address.", param="email") from error
+    return email

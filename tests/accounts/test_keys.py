@@ -44,9 +44,7 @@ def test_a_key_without_name_or_already_expired_is_not_issued(owner, fields, para
     assert ApiKey.objects.count() == 0
 
 
-def test_a_key_lets_its_person_in_with_one_query(
-    owner, stranger, django_assert_num_queries
-):
+def test_a_key_lets_its_person_in_with_one_query(owner, stranger, django_assert_num_queries):
     key, secret = issue_key(user=owner, name="bot")
     issue_key(user=stranger, name="bot")
     authenticate(secret)

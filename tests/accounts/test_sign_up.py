@@ -20,7 +20,9 @@ def sign_up(client, **fields):
     return client.post(reverse("account_signup"), form)
 
 
-@pytest.mark.parametrize(("given", "stored"), [("", None), ("Mira@example.org", "mira@example.org")])
+@pytest.mark.parametrize(
+    ("given", "stored"), [("", None), ("Mira@example.org", "mira@example.org")]
+)
 def test_sign_up_needs_no_address(client, given, stored):
     response = sign_up(client, email=given)
 
