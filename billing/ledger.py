@@ -102,19 +102,22 @@ def reserve(*, user_id: int, key: str, amount_micro: int, seconds: int) -> None:
     """
     if amount_micro == 0:
         return
-    account_id = _take(user_id, amount_micro)
-    if account_id is None:
-        account_id = get_account(user_id).pk
-        if _take(user_id, amount_micro) is None:
-            raise InsufficientCredits(
-                "You are out of credits for this reply. Add credits, or choose a free model.",
-                code="insufficient_quota",
+    with transaction.atomic(savepoint=False):
+        account_id = _take(user_id, amount_micro)
+        if account_id is None:
+            get_account(user_id)
+            account_id = _take(user_id, amount_micro)
+        if account_id is not None:
+            Hold.objects.create(
+                key=key,
+                account_id=account_id,
+                amount_micro=amount_micro,
+                expires_at=timezone.now() + timedelta(seconds=seconds),
             )
-    Hold.objects.create(
-        key=key,
-        account_id=account_id,
-        amount_micro=amount_micro,
-        expires_at=timezone.now() + timedelta(seconds=seconds),
+            return
+    raise InsufficientCredits(
+        "You are out of credits for this reply. Add credits, or choose a free model.",
+        code="insufficient_quota",
     )
 
 
@@ -168,8 +171,7 @@ def _resolve(hold: Hold, state: str) -> bool:
 
 def _settle_free(key: str, user_id: int, usage: Metered) -> int:
     """Work that held nothing cost nothing, but is counted."""
-    if not Usage.objects.filter(key=key).exists():
-        _record_usage(key, user_id, usage, 0)
+    _record_usage(key, user_id, usage, 0)
     return 0
 
 
@@ -189,7 +191,8 @@ def _record_charge(key: str, account_id: int, usage: Metered, amount: int) -> No
 
 
 def _record_usage(key: str, user_id: int, usage: Metered, amount: int) -> None:
-    Usage.objects.create(
+    """One row for each key: the database drops a second one, also when two come at once."""
+    row = Usage(
         key=key,
         user_id=user_id,
         api_key=usage.api_key,
@@ -201,6 +204,7 @@ def _record_usage(key: str, user_id: int, usage: Metered, amount: int) -> None:
         amount_micro=amount,
         estimated=usage.estimated,
     )
+    Usage.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def void(*, key: str) -> None:
