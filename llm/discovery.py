@@ -1,6 +1,7 @@
 """Finding model servers on this machine, at the ports where they usually listen."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,11 +32,16 @@ _USUAL: Final = (
 )
 
 
-async def detect(*, skip_port: int = 0, seconds: float = _PROBE_SECONDS) -> list[Found]:
+async def detect(
+    *,
+    skip_port: int = 0,
+    seconds: float = _PROBE_SECONDS,
+    places: Iterable[tuple[str, str, int, str]] = _USUAL,
+) -> list[Found]:
     """Every usual server that answers on loopback, except on the port that is our own."""
     probes = [
         _probe(slug, name, port, path, seconds)
-        for slug, name, port, path in _USUAL
+        for slug, name, port, path in places
         if port != skip_port
     ]
     return [found for found in await asyncio.gather(*probes) if found is not None]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,16 +18,19 @@ FRESH_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSpec:
-    """How to reach an upstream. Two specs are equal when one connection serves both."""
+    """How to reach an upstream. Two specs are equal when one connection serves both.
+
+    A row and when it changed say that; options may hold lists, which have no hash.
+    """
 
     id: int
-    slug: str
-    kind: str
-    name: str
-    base_url: str
-    api_key: str
-    options: tuple[tuple[str, Any], ...]
     updated_at: datetime
+    slug: str = field(compare=False)
+    kind: str = field(compare=False)
+    name: str = field(compare=False)
+    base_url: str = field(compare=False)
+    api_key: str = field(compare=False)
+    options: tuple[tuple[str, Any], ...] = field(compare=False)
 
     def __repr__(self) -> str:
         return f"ProviderSpec({self.slug})"

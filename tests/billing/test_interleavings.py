@@ -42,11 +42,11 @@ class Ledger(RuleBasedStateMachine):
         transaction.set_rollback(True)
         self.atomic.__exit__(None, None, None)
 
-    @rule(key=KEYS, credits=st.integers(1, 700_000))
-    def reserve(self, key, credits):
+    @rule(key=KEYS, amount=st.integers(1, 700_000))
+    def reserve(self, key, amount):
         if key in self.open or key in self.ends:
             return
-        amount = credits * MICRO
+        amount *= MICRO
         enough = self.balance - sum(self.open.values()) >= amount
         try:
             ledger.reserve(user_id=self.user.pk, key=key, amount_micro=amount, seconds=60)
@@ -78,12 +78,12 @@ class Ledger(RuleBasedStateMachine):
         self.ends.update(dict.fromkeys(self.open, 0))
         self.open.clear()
 
-    @rule(key=st.sampled_from(["a", "b"]), credits=st.integers(1, 1000))
-    def grant(self, key, credits):
-        ledger.grant(user_id=self.user.pk, amount_micro=credits * MICRO, key=key)
+    @rule(key=st.sampled_from(["a", "b"]), amount=st.integers(1, 1000))
+    def grant(self, key, amount):
+        ledger.grant(user_id=self.user.pk, amount_micro=amount * MICRO, key=key)
         if key not in self.granted:
             self.granted.add(key)
-            self.balance += credits * MICRO
+            self.balance += amount * MICRO
 
     @invariant()
     def adds_up(self):
