@@ -17,7 +17,7 @@ NOT_SIGNED_IN = 4401
 NOT_FOUND = 4404
 
 
-class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is untyped
+class ChatConsumer(AsyncWebsocketConsumer):
     """Sends only. `state` comes first; a page that missed something reads the log again."""
 
     chat_uid = ""
@@ -26,7 +26,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels is
     async def connect(self) -> None:
         """Accept, then say why not: a browser sees a close code only after accepting."""
         await self.accept()
-        user = self.scope.get("user")
+        user: Any = self.scope.get("user")
         if user is None or not user.is_authenticated:
             await self.close(NOT_SIGNED_IN)
             return

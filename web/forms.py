@@ -135,8 +135,8 @@ class CardsField(forms.FileField):
 
     widget = ManyFilesInput(attrs={"accept": ".png,.json,image/png,application/json"})
 
-    def clean(self, data: Any, initial: Any = None) -> list[Any]:  # type: ignore[override]
-        files = data if isinstance(data, list | tuple) else [data]
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        files = data if isinstance(data, list | tuple) and data else [data or None]
         check = super().clean
         return [check(file, initial) for file in files]
 
@@ -165,8 +165,8 @@ class KeyForm(forms.Form):
     default_character = forms.ChoiceField(required=False, label="Default character")
     expires = forms.ChoiceField(required=False, choices=EXPIRIES, label="Expires")
 
-    def __init__(self, *args: Any, user: User, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        super().__init__(data)
         rows = owned_by(user).order_by("name").values_list("uid", "name")
         self.fields["default_character"].choices = [("", "None"), *rows]  # type: ignore[attr-defined]
 
@@ -196,14 +196,14 @@ class AccountForm(forms.Form):
     )
     adult = forms.BooleanField(required=False, label="Show characters for adults")
 
-    def __init__(self, *args: Any, user: User, **options: Any) -> None:
+    def __init__(self, data: Any = None, *, user: User) -> None:
         self.user = user
         initial = {
             "display_name": user.display_name,
             "scheme": user.preferences.get("scheme", ""),
             "adult": user.preferences.get("adult", False),
         }
-        super().__init__(*args, initial=initial, **options)
+        super().__init__(data, initial=initial)
 
     def save(self) -> None:
         self.user.display_name = self.cleaned_data["display_name"]

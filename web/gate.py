@@ -1,8 +1,8 @@
 """Who may open a page, and what a failure looks like: a page, or JSON for our own scripts."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.views import redirect_to_login
@@ -42,7 +42,12 @@ class MemberRequest(PageRequest):
 
 Page = Callable[Concatenate[PageRequest, P], HttpResponse]
 MemberPage = Callable[Concatenate[MemberRequest, P], HttpResponse]
-AsyncMemberPage = Callable[Concatenate[MemberRequest, P], Awaitable[HttpResponse]]
+AsyncMemberPage = Callable[Concatenate[MemberRequest, P], Coroutine[Any, Any, HttpResponse]]
+
+
+def submitted(request: HttpRequest) -> tuple[Any, Any]:
+    """What a form is bound to: the data and files of a POST, else nothing."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -51,27 +56,31 @@ def wants_json(request: HttpRequest) -> bool:
 
 def failure(request: HttpRequest, error: ReverieError) -> HttpResponse:
     """An expected error in words: JSON for a script, else a page with two ways on."""
-    response: HttpResponse
-    if wants_json(request):
-        body = {
-            "code": error.code,
-            "message": error.message,
-            "param": error.param,
-            "retry_after": error.retry_after,
-        }
-        response = JsonResponse({"error": body}, status=error.status)
-    else:
-        context = {
-            "page": "error",
-            "status": error.status,
-            "title": TITLES.get(error.status, "Something went wrong"),
-            "message": error.message,
-            "retry_after": error.retry_after,
-        }
-        response = render(request, "errors/error.html", context, status=error.status)
+    response = _told_script(error) if wants_json(request) else _told_person(request, error)
     if error.retry_after is not None:
         response["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _told_script(error: ReverieError) -> HttpResponse:
+    body = {
+        "code": error.code,
+        "message": error.message,
+        "param": error.param,
+        "retry_after": error.retry_after,
+    }
+    return JsonResponse({"error": body}, status=error.status)
+
+
+def _told_person(request: HttpRequest, error: ReverieError) -> HttpResponse:
+    context = {
+        "page": "error",
+        "status": error.status,
+        "title": TITLES.get(error.status, "Something went wrong"),
+        "message": error.message,
+        "retry_after": error.retry_after,
+    }
+    return render(request, "errors/error.html", context, status=error.status)
 
 
 def anyone(view: Page[P]) -> Page[P]:
@@ -114,6 +123,8 @@ def amember(view: AsyncMemberPage[P]) -> AsyncMemberPage[P]:
         try:
             return await view(request, *args, **kwargs)
         except ReverieError as error:
+            if wants_json(request):
+                return failure(request, error)
             return await sync_to_async(failure)(request, error)
 
     return wrapped

@@ -6,4 +6,6 @@ from django.urls import path
 
 from web.consumers import ChatConsumer
 
-websocket_urlpatterns: list[Any] = [path("ws/chats/<str:uid>", ChatConsumer.as_asgi())]
+_chat: Any = ChatConsumer.as_asgi()
+
+websocket_urlpatterns: list[Any] = [path("ws/chats/<str:uid>", _chat)]

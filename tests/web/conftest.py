@@ -40,7 +40,7 @@ async def post(owner: Any) -> Any:
         view: Callable[..., Any], uid: str, *, user: Any = None, plain: bool = False, **fields: str
     ) -> Any:
         headers = {} if plain else {"accept": "application/json"}
-        request = AsyncRequestFactory(headers=headers).post("/", fields)
+        request = AsyncRequestFactory().post("/", fields, headers=headers)
 
         async def auser() -> Any:
             return user or owner

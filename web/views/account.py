@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.links import redeem_link
 from core.errors import Invalid
 from web.forms import AccountForm
-from web.gate import MemberRequest, PageRequest, anyone, member
+from web.gate import MemberRequest, PageRequest, anyone, member, submitted
 
 
 @require_safe
@@ -34,7 +34,7 @@ def sign_in_by_link(request: PageRequest, token: str) -> HttpResponse:
 @member
 def you(request: MemberRequest) -> HttpResponse:
     """Name, colours, what is shown, and the way to everything that is one's own."""
-    form = AccountForm(request.POST or None, user=request.user)
+    form = AccountForm(submitted(request)[0], user=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")

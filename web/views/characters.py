@@ -17,7 +17,7 @@ from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
 from engine.tokens import default_counter
 from web.forms import TEXT_FIELDS, CharacterForm, ScenarioForm
-from web.gate import MemberRequest, PageRequest, anyone, member
+from web.gate import MemberRequest, PageRequest, anyone, member, submitted
 from web.readers import get_readable
 
 PAGE_SIZE = 24
@@ -60,7 +60,7 @@ def detail(request: PageRequest, uid: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member
 def create(request: MemberRequest) -> HttpResponse:
-    form = CharacterForm(request.POST or None, request.FILES or None)
+    form = CharacterForm(*submitted(request))
     if request.method == "POST" and form.is_valid():
         character = _save(form, request, None)
         if character is not None:
@@ -74,8 +74,7 @@ def create(request: MemberRequest) -> HttpResponse:
 def edit(request: MemberRequest, uid: str) -> HttpResponse:
     character = get_owned(request.user, uid)
     form = CharacterForm(
-        request.POST or None,
-        request.FILES or None,
+        *submitted(request),
         initial=CharacterForm.initial_of(character),
     )
     if request.method == "POST" and form.is_valid() and _save(form, request, character):

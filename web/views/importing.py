@@ -10,7 +10,7 @@ from characters import cards, services
 from characters.models import Character
 from core.errors import ReverieError
 from web.forms import ImportForm
-from web.gate import MemberRequest, member
+from web.gate import MemberRequest, member, submitted
 
 MOST_FILES = 50
 
@@ -29,7 +29,7 @@ class Report:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member
 def import_cards(request: MemberRequest) -> HttpResponse:
-    form = ImportForm(request.POST or None, request.FILES or None)
+    form = ImportForm(*submitted(request))
     context: dict[str, object] = {"page": "import", "form": form}
     if request.method == "POST" and form.is_valid():
         files = form.cleaned_data["cards"][:MOST_FILES]

@@ -12,7 +12,7 @@ from characters.models import Character
 from characters.queries import owned_by
 from core.errors import Invalid, NotFound
 from web.forms import KeyForm
-from web.gate import MemberRequest, member
+from web.gate import MemberRequest, member, submitted
 
 EXAMPLE_CHARACTER = "Luna"
 
@@ -22,7 +22,7 @@ EXAMPLE_CHARACTER = "Luna"
 @member
 def keys(request: MemberRequest) -> HttpResponse:
     """The list, and the form above it. A new key is shown in the answer to the form, once."""
-    form = KeyForm(request.POST or None, user=request.user)
+    form = KeyForm(submitted(request)[0], user=request.user)
     if request.method == "POST" and form.is_valid():
         try:
             key, secret = issue_key(user=request.user, **form.values())
@@ -30,8 +30,10 @@ def keys(request: MemberRequest) -> HttpResponse:
             form.add_error(error.param if error.param in form.fields else None, error.message)
         else:
             return render(request, "keys/created.html", _created(request, key, secret))
-    context = {"page": "api-keys", "form": form, "rows": _rows(request.user)}
-    context["snippet"] = _snippet_values(request, None)
+    rows = _rows(request.user)
+    context: dict[str, object] = {"page": "api-keys", "form": form, "rows": rows}
+    if not rows:
+        context["snippet"] = _snippet_values(request, None)
     status = 400 if form.errors else 200
     return render(request, "keys/index.html", context, status=status)
 
