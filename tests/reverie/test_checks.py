@@ -1,0 +1,46 @@
+"""What production refuses."""
+
+import pytest
+
+from reverie.checks import check_production
+
+
+def ids() -> list[str]:
+    return [message.id for message in check_production(None)]
+
+
+@pytest.fixture(autouse=True)
+def _sound(settings):
+    settings.PRODUCTION = True
+    settings.DEBUG = False
+    settings.SECRET_KEY = "a-long-and-varied-secret-of-many-characters"
+    settings.ALLOWED_HOSTS = ["chat.example.org"]
+
+
+def test_sound_production_has_nothing_to_say():
+    assert ids() == []
+
+
+@pytest.mark.parametrize("secret", ["short", "a" * 64])
+def test_production_refuses_a_weak_secret(settings, secret):
+    settings.SECRET_KEY = secret
+
+    assert ids() == ["reverie.E001"]
+
+
+def test_production_refuses_debug(settings):
+    settings.DEBUG = True
+
+    assert ids() == ["reverie.E002"]
+
+
+def test_production_warns_of_any_name(settings):
+    settings.ALLOWED_HOSTS = ["*"]
+
+    assert ids() == ["reverie.W001"]
+
+
+def test_a_trial_may_do_all_of_it(settings):
+    settings.PRODUCTION, settings.DEBUG, settings.SECRET_KEY = False, True, "short"
+
+    assert ids() == []
