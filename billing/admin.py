@@ -41,7 +41,11 @@ class AccountAdmin(ReadOnlyAdmin):
     def held(self, account: Account) -> str:
         return credits_of(account.held_micro)
 
-    @admin.action(description="Give credits…", permissions=["view"])
+    def has_give_permission(self, request: HttpRequest) -> bool:
+        """Looking at accounts does not include filling them."""
+        return bool(request.user.is_superuser)
+
+    @admin.action(description="Give credits…", permissions=["give"])
     def give_credits(
         self, request: HttpRequest, queryset: QuerySet[Account]
     ) -> HttpResponse | None:
