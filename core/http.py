@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from typing import Final
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 from httpx_aiohttp import AiohttpTransport
@@ -19,20 +20,23 @@ CONNECT_SECONDS: Final = 10.0
 CONNECTIONS_MOST: Final = 4096
 _SCHEMES: Final = {"http", "https"}
 
-_clients: dict[int, httpx.AsyncClient] = {}
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE: Final = ipaddress.ip_network("::/96")
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
 
 def client() -> httpx.AsyncClient:
     """The client of the running event loop. Reads have no limit here: callers set their own."""
-    key = id(asyncio.get_running_loop())
-    found = _clients.get(key)
+    loop = asyncio.get_running_loop()
+    found = _clients.get(loop)
     if found is None or found.is_closed:
         limits = httpx.Limits(
             max_connections=CONNECTIONS_MOST,
             max_keepalive_connections=CONNECTIONS_MOST,
             keepalive_expiry=30,
         )
-        found = _clients[key] = httpx.AsyncClient(
+        found = _clients[loop] = httpx.AsyncClient(
             transport=AiohttpTransport(limits=limits, trust_env=False),
             timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
             follow_redirects=False,
@@ -43,7 +47,7 @@ def client() -> httpx.AsyncClient:
 
 async def aclose() -> None:
     """Close the running loop's client and its connections."""
-    found = _clients.pop(id(asyncio.get_running_loop()), None)
+    found = _clients.pop(asyncio.get_running_loop(), None)
     if found is not None:
         await found.aclose()
 
@@ -60,10 +64,16 @@ async def answers(url: str, *, seconds: float) -> bool:
 def is_public(address: str) -> bool:
     """Whether an IP address is one that anybody on the internet could reach."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
-    if mapped is not None:
-        ip = mapped
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = _inner(ip) or ip
     return ip.is_global and not ip.is_multicast
+
+
+def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one carries, in any of the forms that reach it."""
+    if ip in _NAT64 or ip in _COMPATIBLE:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip.ipv4_mapped or ip.sixtofour
 
 
 async def check_public_url(url: str) -> list[str]:

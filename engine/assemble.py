@@ -24,6 +24,10 @@ from engine.types import ChatMessage
 
 MESSAGE_OVERHEAD_TOKENS: Final = 4
 REPLY_PRIMER_TOKENS: Final = 3
+# The blank line between two blocks, and the line and dash of a memory.
+_SEAM_TOKENS: Final = 2
+_MEMORIES_TITLE: Final = "What you remember:\n"
+_SUMMARY_TITLE: Final = "What happened before:\n"
 _CUT_ORDER: Final = (
     "lore after",
     "lore before",
@@ -48,12 +52,12 @@ class _Draft:
     def __init__(self, parts: PromptParts, budget: Budget, counter: TokenCounter) -> None:
         self.count = counter.count
         self.budget = budget.prompt_tokens
-        self.system = [(block, self.count(block.text)) for block in system_blocks(parts)]
+        self.system = [(block, self.sized(block.text)) for block in system_blocks(parts)]
         self.tail = post_history(parts.character, parts.user_name)
         self.examples = [
-            (text, self.count(text)) for text in examples(parts.character, parts.user_name)
+            (text, self.sized(text)) for text in examples(parts.character, parts.user_name)
         ]
-        self.memories = [(text, self.count(text)) for text in parts.memories]
+        self.memories = [(text, self.sized(text)) for text in parts.memories]
         self.summary = parts.summary
         self.history = parts.history
         self.prefill = parts.prefill
@@ -63,6 +67,12 @@ class _Draft:
         self.fixed = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS
         for text in (self.tail, self.summary, self.prefill):
             self.fixed += count(text) + MESSAGE_OVERHEAD_TOKENS if text else 0
+        titles = ((_MEMORIES_TITLE, parts.memories), (_SUMMARY_TITLE, parts.summary))
+        self.fixed += sum(self.sized(title) for title, content in titles if content)
+
+    def sized(self, text: str) -> int:
+        """Tokens of a piece of the system message, with what joins it to the next."""
+        return self.count(text) + _SEAM_TOKENS
 
     def total(self) -> int:
         pieces = (self.system, self.examples, self.memories)
@@ -161,9 +171,9 @@ def _messages(draft: _Draft) -> list[ChatMessage]:
     texts = [block.text for block, _ in draft.system]
     if draft.memories:
         remembered = "\n".join(f"- {text}" for text, _ in draft.memories)
-        texts.append(f"What you remember:\n{remembered}")
+        texts.append(f"{_MEMORIES_TITLE}{remembered}")
     if draft.summary:
-        texts.append(f"What happened before:\n{draft.summary}")
+        texts.append(f"{_SUMMARY_TITLE}{draft.summary}")
     texts += [text for text, _ in draft.examples]
     messages = [ChatMessage("system", "\n\n".join(texts))]
     messages += [ChatMessage(m.role, m.content, m.name) for m in draft.history]

@@ -1,7 +1,8 @@
 """Driving a provider: time limits, retries before the first event, exactly one finish."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
@@ -29,7 +30,7 @@ async def run(
     limits: Limits,
     retries: int = 2,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch]:
     """The provider's events. A clean stream ends with one Finished; a broken one raises.
 
     Failures that another try may not meet are tried again, but never once something came.
@@ -39,9 +40,10 @@ async def run(
     while True:
         started = False
         try:
-            async for batch in _guarded(provider, request, limits):
-                started = True
-                yield batch
+            async with aclosing(_guarded(provider, request, limits)) as batches:
+                async for batch in batches:
+                    started = True
+                    yield batch
         except Retryable as error:
             if isinstance(error, UpstreamTimeout):
                 raise
@@ -56,7 +58,7 @@ async def run(
 
 async def _guarded(
     provider: Provider, request: GenerationRequest, limits: Limits
-) -> AsyncIterator[Batch]:
+) -> AsyncGenerator[Batch]:
     """One try, under the time limits, ending with a finish whatever the provider forgot."""
     stream = provider.stream(request)
     finished = False

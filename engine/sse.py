@@ -18,6 +18,8 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = b""
         self._started = False
+        self._skips_lf = False
+        self._held = 0
         self._data: list[bytes] = []
         self._event = b""
 
@@ -26,38 +28,42 @@ class Decoder:
 
         Raises Terminal if one is endless.
         """
+        if self._skips_lf and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._skips_lf = False
+        if b"\r" in chunk:
+            # A CR at the very end ends its line now; the LF that may follow it is skipped.
+            self._skips_lf = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         buffer = self._buffer + chunk if self._buffer else chunk
         if not self._started:
+            if _BOM.startswith(buffer) and buffer != _BOM:
+                self._buffer = buffer
+                return []
             self._started = True
             buffer = buffer.removeprefix(_BOM)
-        if b"\r" in buffer:
-            # A CR at the very end may be half of a CRLF: wait for what follows.
-            held = b"\r" if buffer.endswith(b"\r") else b""
-            buffer = buffer[: len(buffer) - len(held)]
-            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        else:
-            held = b""
-        *lines, rest = buffer.split(b"\n")
-        self._buffer = rest + held
-        if len(self._buffer) > BUFFER_BYTES_MOST:
+        *lines, self._buffer = buffer.split(b"\n")
+        if self._held + len(self._buffer) > BUFFER_BYTES_MOST:
             raise Terminal("The model's server sent an endless line.")
         return self._events(lines)
 
     def finish(self) -> list[tuple[bytes, bytes]]:
         """What is left when the stream ends without a blank line."""
         rest, self._buffer = self._buffer, b""
-        return self._events([*rest.rstrip(b"\r").split(b"\n"), b""])
+        return self._events([rest, b""])
 
     def _events(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
         found: list[tuple[bytes, bytes]] = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._held += len(line)
             elif not line:
                 if self._data:
                     data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
                     found.append((self._event, data))
                     self._data = []
+                    self._held = 0
                 self._event = b""
             elif line.startswith(b"event:"):
                 self._event = line[6:].strip()

@@ -28,7 +28,7 @@ class _ToolCall(msgspec.Struct):
 
 
 class _Delta(msgspec.Struct):
-    content: str | None = None
+    content: str | list[Any] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[_ToolCall] | None = None
@@ -45,8 +45,8 @@ class _CachedTokens(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: int | float | None = None
+    completion_tokens: int | float | None = None
     prompt_tokens_details: _CachedTokens | None = None
 
 
@@ -68,6 +68,15 @@ _FINISH: Final[dict[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 _RETRYABLE_STATUS: Final = {408, 409, 425, 429}
+_TERMINAL_CODES: Final = {
+    "authentication_error",
+    "context_length_exceeded",
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_request_error",
+}
+# What these say may quote the operator's key.
+_SECRETIVE_STATUS: Final = {401, 403}
 _SERVER_ERROR: Final = 500
 _MESSAGE_CHARS: Final = 300
 
@@ -106,8 +115,9 @@ class Reader:
     def _choice(self, choice: _Choice, out: Batch) -> None:
         delta = choice.delta or choice.message
         if delta is not None:
-            if delta.content:
-                out.append(TextDelta(_clean(delta.content)))
+            if content := delta.content:
+                text = content if isinstance(content, str) else _joined(content)
+                out.append(TextDelta(_clean(text)))
             if thought := delta.reasoning_content or delta.reasoning:
                 out.append(ReasoningDelta(_clean(thought)))
             for call in delta.tool_calls or ():
@@ -127,8 +137,8 @@ class Reader:
             return
         details = usage.prompt_tokens_details
         self._usage = UsageReport(
-            max(0, usage.prompt_tokens or 0),
-            max(0, usage.completion_tokens or 0),
+            max(0, int(usage.prompt_tokens or 0)),
+            max(0, int(usage.completion_tokens or 0)),
             max(0, (details.cached_tokens or 0) if details else 0),
         )
 
@@ -143,6 +153,11 @@ class Reader:
         return [*ending, Finished(finish)]
 
 
+def _joined(parts: list[Any]) -> str:
+    """The text of content that came in parts."""
+    return "".join(str(part.get("text") or "") for part in parts if isinstance(part, dict))
+
+
 def _clean(text: str) -> str:
     return text.replace("\x00", "") if "\x00" in text else text
 
@@ -155,6 +170,10 @@ def failure_of(error: Any) -> ProviderError:
     else:
         message, code = str(error), None
     message = " ".join(message.split())[:_MESSAGE_CHARS]
+    if isinstance(code, str) and code.isdecimal():
+        code = int(code)
+    if code in _TERMINAL_CODES:
+        return Terminal(message)
     if isinstance(code, int) and code < _SERVER_ERROR and code not in _RETRYABLE_STATUS:
         return Terminal(message)
     return Retryable(message)
@@ -162,7 +181,7 @@ def failure_of(error: Any) -> ProviderError:
 
 def failure_of_status(status: int, body: bytes, retry_after: str | None) -> ProviderError:
     """A refusal by status. The upstream's own words are kept if it spoke JSON."""
-    words = _words(body)
+    words = "" if status in _SECRETIVE_STATUS else _words(body)
     message = f"The model's server answered {status}{': ' + words if words else '.'}"
     seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
     if status in _RETRYABLE_STATUS or status >= _SERVER_ERROR:

@@ -59,7 +59,7 @@ class LlamaCpp:
             async for batch in stream:
                 yield batch
         finally:
-            await stream.aclose()  # type: ignore[attr-defined]  # it is a generator
+            await stream.aclose()
 
     async def list_models(self) -> list[UpstreamModel]:
         name, window = self._settings["alias"], self._settings["context_tokens"]
@@ -91,6 +91,7 @@ class LlamaCpp:
             raise Terminal(f"The model file of {self.name} is not there any more.")
         self._wait_its_turn()
         self._started_at = time.monotonic()
+        self._upstream = None
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -101,7 +102,12 @@ class LlamaCpp:
             stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT,
         )
-        address = await self._address(self._process)
+        try:
+            address = await self._address(self._process)
+        except asyncio.CancelledError:
+            # Whoever asked has left while the model loaded: no half-started child stays behind.
+            self._process.kill()
+            raise
         self._upstream = OpenAILike(self.name, address)
 
     def _wait_its_turn(self) -> None:

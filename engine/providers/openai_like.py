@@ -1,13 +1,14 @@
 """Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Final
 
 import httpx
 import orjson
 
 from core import http
-from core.errors import Retryable, Terminal, UpstreamTimeout
+from core.errors import ProviderError, Retryable, Terminal, UpstreamTimeout
 from engine.events import Batch
 from engine.providers.base import UpstreamModel
 from engine.providers.chunks import Reader, failure_of_status
@@ -44,11 +45,11 @@ class OpenAILike:
         self.name = name
         self._base = api_base(base_url)
         self._client = client
-        self._headers = {"Content-Type": "application/json"}
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
-    async def stream(self, request: GenerationRequest) -> AsyncIterator[Batch]:
+    async def stream(self, request: GenerationRequest) -> AsyncGenerator[Batch]:
         """Batches of events, one per network read. Raises Retryable or Terminal."""
         try:
             async with self._client().stream(
@@ -63,8 +64,12 @@ class OpenAILike:
                         await _read(response, _ERROR_BYTES_MOST),
                         response.headers.get("retry-after"),
                     )
-                async for batch in _events(response):
-                    yield batch
+                async with aclosing(_events(response)) as batches:
+                    async for batch in batches:
+                        yield batch
+        except httpx.ConnectTimeout as error:
+            # The transport gives this name to refused and dropped connections too.
+            raise Retryable(f"The connection to {self.name} failed.") from error
         except httpx.TimeoutException as error:
             raise UpstreamTimeout(f"{self.name} did not answer in time.") from error
         except httpx.HTTPError as error:
@@ -96,7 +101,7 @@ def _model(row: dict[str, Any]) -> UpstreamModel:
     return UpstreamModel(str(row["id"]), window if isinstance(window, int) else None)
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[Batch]:
+async def _events(response: httpx.Response) -> AsyncGenerator[Batch]:
     reader = Reader()
     if "json" in response.headers.get("content-type", ""):
         # Some servers ignore `stream` and answer with one whole object.
@@ -105,24 +110,34 @@ async def _events(response: httpx.Response) -> AsyncIterator[Batch]:
         yield [*whole, *reader.ending()]
         return
     decoder = Decoder()
-    read = reader.read
     async for chunk in response.aiter_raw():
-        batch: Batch = []
-        for _, data in decoder.feed(chunk):
-            read(data, batch)
-            if reader.is_done:
-                break
+        batch, failure = _taken(reader, decoder.feed(chunk))
         if batch:
             yield batch
+        if failure is not None:
+            raise failure
         if reader.is_done:
             break
     else:
-        last: Batch = []
-        for _, data in decoder.finish():
-            reader.read(data, last)
-        if last:
-            yield last
+        batch, failure = _taken(reader, decoder.finish())
+        if batch:
+            yield batch
+        if failure is not None:
+            raise failure
     yield reader.ending()
+
+
+def _taken(reader: Reader, events: list[tuple[bytes, bytes]]) -> tuple[Batch, ProviderError | None]:
+    """The events of one read, and the failure that ended it: what came before it still counts."""
+    batch: Batch = []
+    try:
+        for _, data in events:
+            reader.read(data, batch)
+            if reader.is_done:
+                break
+    except ProviderError as error:
+        return batch, error
+    return batch, None
 
 
 async def _read(response: httpx.Response, most: int) -> bytes:

@@ -1,0 +1,150 @@
+"""The prompt: order, cuts, and what holds whatever goes in."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.assemble import (
+    MESSAGE_OVERHEAD_TOKENS,
+    REPLY_PRIMER_TOKENS,
+    Budget,
+    CharacterParts,
+    HistoryMessage,
+    Preferences,
+    PromptParts,
+    assemble,
+)
+from engine.tokens import default_counter
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+WIDE = Budget(8192, 512)
+MIRA = CharacterParts(
+    name="Mira Vale",
+    spoken_name="Mira",
+    description="{{char}} keeps a lighthouse. She calls {{user}} her guest.",
+    personality="dry, patient",
+    scenario="<USER> has come in from the storm.",
+    mes_example="<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{char}}: Sit.",
+    system_prompt="Write as {{char}}. {{original}}",
+    post_history_instructions="Stay in the lighthouse, {{char}}.",
+)
+TALK = (
+    HistoryMessage("assistant", "Come in, then."),
+    HistoryMessage("user", "Thank you. What is {{char}}?"),
+    HistoryMessage("assistant", "A lamp that needs oil."),
+    HistoryMessage("user", "I'll help."),
+)
+FULL = PromptParts(
+    character=MIRA,
+    user_name="Tom",
+    persona="Tom is a sailor.",
+    scenario_context="The lamp has gone out; {{user}} holds the matches.",
+    preferences=Preferences("mild", "first_person", "short"),
+    lore_before="The coast is called Hollow Shore.",
+    lore_after="The lamp burns clear oil.",
+    memories=("Tom fears gulls.", "Tom owes Mira a coat."),
+    summary="They met at the pier.",
+    history=TALK,
+    prefill="*Mira lifts",
+)
+CASES = {
+    "smallest": (PromptParts(character=CharacterParts("Ann", "Ann"), user_name="Tom"), WIDE),
+    "plain": (PromptParts(character=MIRA, user_name="Tom", history=TALK), WIDE),
+    "full": (FULL, WIDE),
+    "tight": (FULL, Budget(340, 100)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whole_prompt_is_as_agreed(name):
+    prompt = assemble(CASES[name][0], CASES[name][1], counter=default_counter())
+
+    agreed = json.loads((GOLDEN / f"prompt_{name}.json").read_text())
+    assert json.loads(msgspec.json.encode(prompt)) == agreed
+
+
+def test_typed_text_is_never_expanded():
+    prompt = assemble(FULL, WIDE, counter=default_counter())
+
+    assert prompt.messages[2].content == "Thank you. What is {{char}}?"
+
+
+def test_blocks_come_in_their_order():
+    prompt = assemble(FULL, WIDE, counter=default_counter())
+
+    assert [block.name for block in prompt.manifest.blocks] == [
+        "main prompt", "lore before", "description", "personality", "scenario", "persona",
+        "preferences", "lore after", "memories", "summary", "examples", "history",
+        "post-history", "prefill",
+    ]  # fmt: skip
+
+
+def test_cuts_come_in_their_order_and_spare_what_must_stay():
+    prompt = assemble(FULL, Budget(10, 5), counter=default_counter())
+
+    cut = [block.name for block in prompt.manifest.blocks if not block.kept]
+    kept = {block.name for block in prompt.manifest.blocks if block.kept}
+    assert list(dict.fromkeys(cut)) == [
+        "examples", "history", "memories", "lore after", "lore before", "preferences",
+        "persona", "personality", "scenario", "overflow",
+    ]  # fmt: skip
+    assert {"main prompt", "description", "history"} <= kept
+    assert "I'll help." in [message.content for message in prompt.messages]
+
+
+texts = st.text(max_size=120)
+roles = st.sampled_from(["user", "assistant"])
+parts = st.builds(
+    PromptParts,
+    character=st.builds(
+        CharacterParts,
+        name=st.just("Ann"),
+        spoken_name=st.just("Ann"),
+        description=texts,
+        personality=texts,
+        mes_example=texts,
+    ),
+    user_name=st.just("Tom"),
+    memories=st.lists(texts.filter(bool), max_size=6).map(tuple),
+    summary=texts,
+    lore_before=texts,
+    history=st.lists(st.builds(HistoryMessage, role=roles, content=texts), max_size=12).map(tuple),
+)
+budgets = st.builds(Budget, context_tokens=st.integers(0, 900), reply_tokens=st.integers(0, 200))
+
+
+@given(parts, budgets)
+def test_never_over_budget_unless_it_says_so(given_parts, budget):
+    counter = default_counter()
+
+    prompt = assemble(given_parts, budget, counter=counter)
+
+    real = REPLY_PRIMER_TOKENS + sum(
+        counter.count(message.content) + MESSAGE_OVERHEAD_TOKENS for message in prompt.messages
+    )
+    overflow = any(block.name == "overflow" for block in prompt.manifest.blocks)
+    assert real <= prompt.tokens
+    assert overflow == (prompt.tokens > budget.prompt_tokens)
+
+
+@given(parts, budgets)
+def test_newest_user_message_stays_and_history_keeps_its_end(given_parts, budget):
+    prompt = assemble(given_parts, budget, counter=default_counter())
+
+    said = [message.content for message in prompt.messages[1:]]
+    whole = [message.content for message in given_parts.history]
+    assert said == whole[len(whole) - len(said) :]
+    newest = [message.content for message in given_parts.history if message.role == "user"][-1:]
+    assert all(text in said for text in newest)
+
+
+@given(parts, budgets)
+def test_same_parts_give_the_same_prompt(given_parts, budget):
+    first = assemble(given_parts, budget, counter=default_counter())
+
+    assert assemble(given_parts, budget, counter=default_counter()) == first
+    json.dumps(first.manifest.to_json())
