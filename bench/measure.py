@@ -1,0 +1,90 @@
+"""What is measured, on one target at a time."""
+
+import asyncio
+import json
+import statistics
+import time
+import urllib.request
+
+from bench.client import Connection, Reply, Target
+from bench.processes import cpu_seconds, resident_kib
+
+LANES = 50
+
+
+async def _loop(target: Target, order: str, lane: str, times: int) -> list[Reply]:
+    connection = Connection(target)
+    try:
+        return [await connection.ask(order, lane) for _ in range(times)]
+    finally:
+        connection.close()
+
+
+async def sequential(target: Target, order: str, times: int) -> list[Reply]:
+    """One client, one request after the other, each in the next lane."""
+    connection = Connection(target)
+    try:
+        return [await connection.ask(order, f"lane{i % LANES}") for i in range(times)]
+    finally:
+        connection.close()
+
+
+async def together(target: Target, order: str, clients: int, times: int) -> list[Reply]:
+    loops = [_loop(target, order, f"lane{i % LANES}", times) for i in range(clients)]
+    return [reply for replies in await asyncio.gather(*loops) for reply in replies]
+
+
+def first_ms(replies: list[Reply]) -> float:
+    return statistics.median(reply.first for reply in replies) * 1000
+
+
+async def ttft(target: Target, clients: int) -> float:
+    """Median time to first content, ms, with a paced reply of 10 chunks in 0.4 s."""
+    if clients == 1:
+        return first_ms(await sequential(target, "chunks=1", 40))
+    return first_ms(await together(target, "chunks=10 every=0.04", clients, 6))
+
+
+async def cpu(target: Target, order: str, times: int, clients: int = 4) -> float:
+    """CPU milliseconds of the target for one request."""
+    await sequential(target, order, 5)
+    before = cpu_seconds(target)
+    await together(target, order, clients, times // clients)
+    return (cpu_seconds(target) - before) * 1000 / (times // clients * clients)
+
+
+async def lag(target: Target) -> tuple[float, float]:
+    """Median and 99th percentile of the lag per chunk, ms, on ten paced streams."""
+    replies = await together(target, "chunks=50 every=0.04", 10, 1)
+    lags = sorted(lag for reply in replies for lag in reply.lags)
+    return statistics.median(lags), lags[int(len(lags) * 0.99) - 1]
+
+
+async def memory(target: Target, upstream: Target, streams: int) -> tuple[float, int]:
+    """KiB per open stream, and upstream streams still open 4 s after all clients vanished."""
+    before = resident_kib(target)
+    connections = [Connection(target) for _ in range(streams)]
+    gate = asyncio.Semaphore(40)
+
+    async def hold(number: int) -> None:
+        async with gate:
+            await connections[number].ask(
+                "chunks=1 hold", f"hold{streams}-{number}", until_first=True
+            )
+
+    await asyncio.gather(*(hold(number) for number in range(streams)))
+    await asyncio.sleep(1)
+    grown = resident_kib(target) - before
+    for connection in connections:
+        connection.close()
+    started = time.monotonic()
+    await asyncio.sleep(4)
+    left = _open_streams(upstream)
+    while _open_streams(upstream) and time.monotonic() - started < 15:
+        await asyncio.sleep(0.5)
+    return grown / streams, left
+
+
+def _open_streams(upstream: Target) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{upstream.port}/stats") as answer:
+        return int(json.load(answer)["open"])
