@@ -142,3 +142,12 @@ def test_the_admin_wears_our_stylesheet(client, staff):
 
     assert "css/admin.css" in page
     assert "Reverie, for operators" in page
+
+
+def test_a_list_names_the_true_number_of_its_rows(client, staff):
+    add_rows(1)
+    client.force_login(staff)
+
+    response = client.get(reverse("admin:billing_hold_changelist"))
+
+    assert response.context["cl"].result_count == 1

@@ -136,6 +136,6 @@ def test_chat_list_costs_the_same_for_any_number_of_rows(
     ChatFactory.create_batch(rows)
     client.force_login(staff)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get(reverse("admin:chats_chat_changelist"))
     assert Chat.objects.count() == rows
