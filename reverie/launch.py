@@ -35,7 +35,7 @@ def launch(host: str, port: int, *, workers: int) -> None:
         sock = serve.listen(host, port)
     except OSError as error:
         raise CannotStart(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}."
+            f"Cannot listen on {host}:{port}: {_reason(error)}."
             " Choose another port with PORT=… or --port."
         ) from error
     if errors := [message for message in run_checks() if message.level >= ERROR]:
@@ -44,6 +44,11 @@ def launch(host: str, port: int, *, workers: int) -> None:
         _prepare(host, port)
         with _embedded_jobs():
             serve.run(sock, workers=workers)
+
+
+def _reason(error: OSError) -> str:
+    """The plain reason; Python adds the address, which we name already."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 @contextlib.contextmanager

@@ -29,9 +29,9 @@ class Upstream:
             path = head.split(" ")[1]
             length = next(
                 (
-                    int(l[15:])
-                    for l in head.split("\r\n")
-                    if l.lower().startswith("content-length:")
+                    int(line[15:])
+                    for line in head.split("\r\n")
+                    if line.lower().startswith("content-length:")
                 ),
                 0,
             )

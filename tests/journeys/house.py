@@ -27,7 +27,7 @@ class Mock:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fakes.upstream"],
+            [sys.executable, "-m", "tests.fakes.told_upstream"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
