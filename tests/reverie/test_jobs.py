@@ -1,0 +1,26 @@
+"""The worker and the clock inside the server's process."""
+
+import threading
+import time
+
+from reverie.celery import app
+from reverie.jobs import EmbeddedJobs
+
+
+def test_jobs_run_in_this_process_and_stop(settings):
+    ran = threading.Event()
+
+    @app.task(name="tests.wave")
+    def wave() -> None:
+        ran.set()
+
+    jobs = EmbeddedJobs()
+    jobs.start()
+    wave.delay()
+    assert ran.wait(10)
+
+    started = time.monotonic()
+    jobs.stop()
+
+    assert time.monotonic() - started < 5
+    assert not any(thread.name in ("jobs", "Beat") for thread in threading.enumerate())
