@@ -6,6 +6,7 @@ import pytest
 
 from accounts.keys import authenticate, issue_key, revoke_key
 from accounts.models import ApiKey
+from core.errors import Unauthenticated
 from tests.factories import CharacterFactory
 
 pytestmark = pytest.mark.django_db
@@ -69,6 +70,8 @@ def test_revoked_key_is_gone_and_refused(browser, owner):
     key.refresh_from_db()
     assert (response.status_code, response["Location"]) == (302, PATH)
     assert key.revoked_at is not None
+    with pytest.raises(Unauthenticated):
+        authenticate(secret)
 
 
 def test_stranger_cannot_revoke(elsewhere, owner):

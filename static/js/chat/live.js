@@ -42,6 +42,7 @@ export class Live {
     if (event.surface !== "web" || !this.fits(event)) await this.log.refresh();
     this.log.version = event.version;
     this.begin(event);
+    if (event.key) this.composer.hint(`${this.name} is answering ${event.key}.`);
   }
 
   // Whether the user's message could be put in its place.
@@ -119,6 +120,7 @@ export class Live {
       this.hidden = null;
     });
     this.composer.setBusy("");
+    this.composer.hint("");
   }
 
   fail(words, state) {
