@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("", include("web.urls")),
 ]
+handler400 = "web.views.errors.bad_request"
 handler404 = "web.views.errors.not_found"
 handler403 = "web.views.errors.forbidden"
 handler500 = "web.views.errors.server_error"

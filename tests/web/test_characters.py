@@ -123,6 +123,17 @@ def test_public_character_can_be_read_by_a_guest(client, owner):
     assert "Edit" not in body
 
 
+def test_page_speaks_with_the_two_names(browser, owner):
+    ada = CharacterFactory(
+        owner=owner, name="Ada", description="{{char}} likes {{user}}.", first_mes="Hi, {{user}}!"
+    )
+
+    body = browser.get(f"/app/characters/{ada.uid}").content.decode()
+
+    assert "Ada likes owner." in body
+    assert "Hi, owner!" in body
+
+
 def test_page_draws_hostile_text_as_text(browser, owner):
     ada = CharacterFactory(
         owner=owner, name="<script>x</script>", description="<img src=x onerror=alert(1)>"

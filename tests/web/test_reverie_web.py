@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from tests.factories import CharacterFactory
-from web.templatetags.reverie_web import ago, avatar, credits_of, hue, multiplier, until
+from web.templatetags.reverie_web import ago, avatar, credits_of, hue, multiplier, preview, until
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,15 @@ def test_avatar_without_picture_is_the_initial_and_silent():
     assert avatar(CharacterFactory(name="“Ada”", hue=0)) == (
         '<span class="avatar avatar-small avatar-letter hue-2" aria-hidden="true">A</span>'
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("*waves* Hello _you_", "waves Hello you"),
+        ("ty first: I am" + " x" * 100, "…first: I am" + " x" * 100),
+        ("Whole" + " x" * 100, "Whole" + " x" * 100),
+    ],
+)
+def test_preview_has_no_marks_and_no_half_words(line, shown):
+    assert preview(line) == shown

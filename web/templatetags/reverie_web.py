@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from billing.models import MICRO
 from catalog.models import Project
 from characters.media import avatar_url
+from chats.services import LAST_LINE_CHARS
 from web.rendering import render_prose
 
 register = template.Library()
@@ -67,6 +68,15 @@ def ago(moment: datetime | None) -> str:
             count = max(1, seconds // size)
             return f"{count} {word}{'s' if count != 1 else ''} ago"
     return f"{moment:%d %b %Y}".lstrip("0")
+
+
+@register.filter
+def preview(line: str) -> str:
+    """A stored last line without its marks; the tail of a long one begins at a whole word."""
+    text = line.replace("*", "").replace("_", "").strip()
+    if len(line) < LAST_LINE_CHARS or line[:1].isupper() or line[:1] in '*"“':
+        return text
+    return "…" + text.partition(" ")[2]
 
 
 @register.filter

@@ -13,12 +13,14 @@ from accounts.models import User
 from characters import services
 from characters.models import Character, Scenario
 from characters.queries import get_owned, owned_by
+from chats import greetings
 from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
+from engine.macros import expand
 from engine.tokens import default_counter
 from web.forms import TEXT_FIELDS, CharacterForm, ScenarioForm
 from web.gate import MemberRequest, PageRequest, anyone, member, submitted
-from web.readers import get_readable
+from web.readers import Reader, get_readable
 
 PAGE_SIZE = 24
 
@@ -46,15 +48,28 @@ def detail(request: PageRequest, uid: str) -> HttpResponse:
             .order_by("-active_at")[:4]
         )
     context = {
+        **_told(character, request.user),
         "page": "character",
         "character": character,
-        "scenarios": list(character.scenarios.all()),
-        "greetings": [character.first_mes, *character.alternate_greetings],
         "chats": chats,
         "is_owner": character.owner_id == request.user.pk,
         "book_size": len((character.character_book or {}).get("entries", [])),
     }
     return render(request, "characters/detail.html", context)
+
+
+def _told(character: Character, reader: Reader) -> dict[str, object]:
+    """The card's texts with the two names in place, as they will read in a chat."""
+    user_name = reader.name if isinstance(reader, User) else "you"
+
+    def tell(text: str) -> str:
+        return expand(text, char=character.spoken_name, user=user_name)
+
+    return {
+        "description": tell(character.description),
+        "scenarios": [(one, tell(one.context)) for one in character.scenarios.all()],
+        "greetings": greetings.of(character, None, user_name),
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,8 +7,6 @@ from django.template.loader import render_to_string
 from core.errors import Forbidden, NotFound
 from web.gate import TITLES, failure
 
-__all__ = ["bad_request", "csrf_failed", "forbidden", "not_found", "server_error"]
-
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return failure(request, NotFound("There is no page at this address, or it is not yours."))
@@ -27,17 +25,6 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
         "message": "The request was malformed or too large. Nothing was changed.",
     }
     return render(request, "errors/error.html", context, status=400)
-
-
-def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return failure(
-        request,
-        Forbidden(
-            "This form is out of date, or cookies are off. Go back, reload the page and send"
-            " it again; nothing was changed.",
-            code="csrf_failed",
-        ),
-    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
