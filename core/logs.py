@@ -26,7 +26,11 @@ def configure(_config: dict[str, Any]) -> None:
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if settings.LOG_JSON
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The prettier formatters print local variables, and with them what people wrote.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
