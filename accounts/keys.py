@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from core.errors import Invalid, Unauthenticated
+from core.prepared import Select
 from core.text import clean
 
 PREFIX: Final = "rk_"
@@ -94,11 +95,17 @@ def revoke_key(*, key: ApiKey) -> None:
     key.refresh_from_db(fields=["revoked_at"])
 
 
+_by_digest: Select[ApiKey] = Select(
+    lambda digest: ApiKey.objects.order_by().select_related("user").filter(digest=digest),
+    digest=str,
+)
+
+
 def authenticate(secret: str, *, ip: str | None = None) -> ApiKey:
     """The live key behind a secret, with its user. One query. Raises Unauthenticated."""
     if not looks_like_key(secret):
         raise _refused()
-    key = ApiKey.objects.select_related("user").filter(digest=digest_of(secret)).first()
+    key = _by_digest.first(digest=digest_of(secret))
     if key is None or key.revoked_at is not None or not key.user.is_active:
         raise _refused()
     if key.is_expired:

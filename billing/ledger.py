@@ -17,6 +17,7 @@ from billing.models import MICRO, Account, Charge, Hold, LedgerEntry, Usage
 from billing.pricing import price
 from core import metrics
 from core.errors import InsufficientCredits, Invalid
+from core.prepared import Insert, Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,46 @@ class Metered:
             input_multiplier_micro=self.input_multiplier_micro,
             output_multiplier_micro=self.output_multiplier_micro,
         )
+
+
+_insert_hold = Insert(Hold)
+_insert_entry = Insert(LedgerEntry)
+_insert_charge = Insert(Charge)
+_insert_usage = Insert(Usage, ignore_conflicts=True)
+_hold_credits = Update(
+    lambda user_id, amount: (
+        Account.objects.filter(user_id=user_id, balance_micro__gte=F("held_micro") + amount),
+        {"held_micro": F("held_micro") + amount},
+    ),
+    returning=("id",),
+    user_id=int,
+    amount=int,
+)
+_settle_hold = Update(
+    lambda key: (
+        Hold.objects.filter(key=key, state=Hold.State.OPEN),
+        {"state": str(Hold.State.SETTLED)},
+    ),
+    returning=("account_id", "amount_micro"),
+    key=str,
+)
+_void_hold = Update(
+    lambda key: (
+        Hold.objects.filter(key=key, state=Hold.State.OPEN),
+        {"state": str(Hold.State.VOIDED)},
+    ),
+    returning=("account_id", "amount_micro"),
+    key=str,
+)
+_charge_account = Update(
+    lambda account, amount, held: (
+        Account.objects.filter(pk=account),
+        {"balance_micro": F("balance_micro") - amount, "held_micro": F("held_micro") - held},
+    ),
+    account=int,
+    amount=int,
+    held=int,
+)
 
 
 def get_account(user_id: int) -> Account:
@@ -108,7 +149,7 @@ def reserve(*, user_id: int, key: str, amount_micro: int, seconds: int) -> None:
             get_account(user_id)
             account_id = _take(user_id, amount_micro)
         if account_id is not None:
-            Hold.objects.create(
+            _insert_hold(
                 key=key,
                 account_id=account_id,
                 amount_micro=amount_micro,
@@ -123,12 +164,8 @@ def reserve(*, user_id: int, key: str, amount_micro: int, seconds: int) -> None:
 
 def _take(user_id: int, amount_micro: int) -> int | None:
     """Move available credits to held ones if there are enough. Returns the account's id."""
-    rows = Account.objects.filter(
-        user_id=user_id, balance_micro__gte=F("held_micro") + amount_micro
-    )
-    if not rows.update(held_micro=F("held_micro") + amount_micro):
-        return None
-    return int(Account.objects.values_list("pk", flat=True).get(user_id=user_id))
+    row = _hold_credits(user_id=user_id, amount=amount_micro)
+    return None if row is None else int(row[0])
 
 
 def settle(*, key: str, user_id: int, usage: Metered) -> int:
@@ -137,46 +174,44 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
     A second call changes nothing and returns the same amount. The charge never exceeds the
     hold: what an upstream counts beyond our reserve is the house's loss, and measured.
     """
-    with transaction.atomic():
-        hold = Hold.objects.filter(key=key).first()
-        if hold is None:
-            return _settle_free(key, user_id, usage)
-        if not _resolve(hold, Hold.State.SETTLED):
-            charged = Charge.objects.filter(key=key).values_list("amount_micro", flat=True).first()
-            return charged or 0
-        amount = min(usage.price_micro, hold.amount_micro)
+    with transaction.atomic(savepoint=False):
+        row = _settle_hold(key=key)
+        if row is None:
+            return _settle_again(key, user_id, usage)
+        account_id, held = row
+        amount: int = min(usage.price_micro, held)
         if usage.price_micro > amount:
             metrics.hold_exceeded(usage.price_micro - amount)
         if amount:
-            LedgerEntry.objects.create(
-                account_id=hold.account_id,
+            _insert_entry(
+                account_id=account_id,
                 key=f"charge:{key}",
-                kind=LedgerEntry.Kind.CHARGE,
+                kind=str(LedgerEntry.Kind.CHARGE),
                 amount_micro=-amount,
                 note=usage.model,
             )
-        Account.objects.filter(pk=hold.account_id).update(
-            balance_micro=F("balance_micro") - amount,
-            held_micro=F("held_micro") - hold.amount_micro,
-        )
-        _record_charge(key, hold.account_id, usage, amount)
+        _charge_account(account=account_id, amount=amount, held=held)
+        _record_charge(key, account_id, usage, amount)
         _record_usage(key, user_id, usage, amount)
     return amount
 
 
-def _resolve(hold: Hold, state: str) -> bool:
-    """Close an open hold; False if somebody did already."""
-    return bool(Hold.objects.filter(pk=hold.pk, state=Hold.State.OPEN).update(state=state))
+def _settle_again(key: str, user_id: int, usage: Metered) -> int:
+    """No hold was open: it was settled before, or the work was free and is only counted."""
+    charged = Charge.objects.filter(key=key).values_list("amount_micro", flat=True).first()
+    if charged is None and not Hold.objects.filter(key=key).exists():
+        _record_usage(key, user_id, usage, 0)
+    return charged or 0
 
 
-def _settle_free(key: str, user_id: int, usage: Metered) -> int:
-    """Work that held nothing cost nothing, but is counted."""
-    _record_usage(key, user_id, usage, 0)
-    return 0
+def extend(*, key: str, seconds: int) -> None:
+    """Let an open hold live on: its work still runs."""
+    until = timezone.now() + timedelta(seconds=seconds)
+    Hold.objects.filter(key=key, state=Hold.State.OPEN).update(expires_at=until)
 
 
 def _record_charge(key: str, account_id: int, usage: Metered, amount: int) -> None:
-    Charge.objects.create(
+    _insert_charge(
         key=key,
         account_id=account_id,
         model=usage.model,
@@ -192,7 +227,7 @@ def _record_charge(key: str, account_id: int, usage: Metered, amount: int) -> No
 
 def _record_usage(key: str, user_id: int, usage: Metered, amount: int) -> None:
     """One row for each key: the database drops a second one, also when two come at once."""
-    row = Usage(
+    _insert_usage(
         key=key,
         user_id=user_id,
         api_key=usage.api_key,
@@ -204,17 +239,14 @@ def _record_usage(key: str, user_id: int, usage: Metered, amount: int) -> None:
         amount_micro=amount,
         estimated=usage.estimated,
     )
-    Usage.objects.bulk_create([row], ignore_conflicts=True)
 
 
 def void(*, key: str) -> None:
     """Release a hold whose work came to nothing. Voiding twice, or nothing, changes nothing."""
     with transaction.atomic():
-        hold = Hold.objects.filter(key=key).first()
-        if hold is not None and _resolve(hold, Hold.State.VOIDED):
-            Account.objects.filter(pk=hold.account_id).update(
-                held_micro=F("held_micro") - hold.amount_micro
-            )
+        row = _void_hold(key=key)
+        if row is not None:
+            _charge_account(account=row[0], amount=0, held=row[1])
 
 
 def void_expired(now: datetime) -> int:

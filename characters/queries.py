@@ -2,12 +2,16 @@
 
 import unicodedata
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from catalog.models import Project
 from characters.models import Character, Scenario
 from core.errors import NotFound
+from core.prepared import Select
+
+NAMESAKES_MOST = 50
 
 
 def owned_by(user: User) -> QuerySet[Character]:
@@ -27,10 +31,19 @@ def listed_for(user: User) -> QuerySet[Character]:
     return Character.objects.filter(Q(owner=user) | public, trashed_at=None)
 
 
-def named(user: User, name: str) -> QuerySet[Character]:
+def _listed_as(user: int, name: str) -> QuerySet[Character]:
+    public = Q(visibility=Project.Visibility.PUBLIC)
+    rows = Character.objects.filter(Q(owner_id=user) | public, trashed_at=None, name__iexact=name)
+    return rows[:NAMESAKES_MOST]
+
+
+_named: Select[Character] = Select(_listed_as, user=int, name=str)
+
+
+def named(user: User, name: str) -> list[Character]:
     """Characters of this display name, whatever its case, among one's own and the public ones."""
     text = unicodedata.normalize("NFC", " ".join(name.split()))
-    return listed_for(user).filter(name__iexact=text)
+    return _named.all(user=user.pk, name=connection.ops.prep_for_iexact_query(text))
 
 
 def with_short_id(user: User, short: str) -> QuerySet[Character]:

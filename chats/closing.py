@@ -1,5 +1,7 @@
 """The second of a turn's two database hops: save the reply, settle, release the chat."""
 
+from typing import Any
+
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -10,21 +12,54 @@ from chats import tree
 from chats.models import Chat, Message, Revision, Turn
 from chats.services import LAST_LINE_CHARS
 from chats.values import Closed, Opened, Outcome
+from core.prepared import Update
+
+_FREE: dict[str, Any] = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
+_release = Update(
+    lambda chat, turn: (Chat.objects.filter(uid=chat, turn=turn), _FREE), chat=str, turn=str
+)
+_release_with_line = Update(
+    lambda chat, turn, line: (
+        Chat.objects.filter(uid=chat, turn=turn),
+        {**_FREE, "last_line": line},
+    ),
+    chat=str,
+    turn=str,
+    line=str,
+)
+_end_turn = Update(
+    lambda uid, **fields: (
+        Turn.objects.filter(uid=uid, state=Turn.State.RUNNING),
+        {**fields, "partial": ""},
+    ),
+    uid=str,
+    state=str,
+    finish_reason=str,
+    error_code=str,
+    error_message=str,
+    prompt_tokens=int,
+    completion_tokens=int,
+    estimated=bool,
+    amount_micro=int,
+    first_token_ms=int,
+    duration_ms=int,
+)
 
 
 def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     """End a turn in one transaction. Doing it twice changes nothing the second time."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         amount = _settle(opened, outcome)
         if not opened.chat_uid:
             return Closed(message_uid="", amount_micro=amount, version=0)
         if not _finish_row(opened, outcome, amount):
             return Closed(message_uid="", amount_micro=0, version=opened.version)
         saved = _save_reply(opened, outcome) if outcome.text else False
-        changes = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
         if saved:
-            changes["last_line"] = " ".join(outcome.text[-800:].split())[-LAST_LINE_CHARS:]
-        Chat.objects.filter(uid=opened.chat_uid, turn=opened.uid).update(**changes)
+            line = " ".join(outcome.text[-800:].split())[-LAST_LINE_CHARS:]
+            _release_with_line(chat=opened.chat_uid, turn=opened.uid, line=line)
+        else:
+            _release(chat=opened.chat_uid, turn=opened.uid)
     return Closed(
         message_uid=opened.reply_uid if outcome.text else "",
         amount_micro=amount,
@@ -57,8 +92,9 @@ def _settle(opened: Opened, outcome: Outcome) -> int:
 
 def _finish_row(opened: Opened, outcome: Outcome, amount: int) -> bool:
     """Write the end of the turn, unless it has ended already."""
-    changed = Turn.objects.filter(uid=opened.uid, state=Turn.State.RUNNING).update(
-        state=outcome.state,
+    changed = _end_turn(
+        uid=opened.uid,
+        state=str(outcome.state),
         finish_reason=outcome.finish_reason,
         error_code=outcome.error_code[:60],
         error_message=outcome.error_message[:500],
@@ -68,7 +104,6 @@ def _finish_row(opened: Opened, outcome: Outcome, amount: int) -> bool:
         amount_micro=amount,
         first_token_ms=outcome.first_token_ms,
         duration_ms=outcome.duration_ms,
-        partial="",
     )
     return bool(changed)
 
@@ -79,19 +114,18 @@ def _save_reply(opened: Opened, outcome: Outcome) -> bool:
         return _extend(opened, outcome)
     if opened.has_versions:
         tree.clear(opened.chat_uid, opened.place)
-    Message.objects.create(
+    tree.add(
+        opened.place,
         uid=opened.reply_uid,
         chat_id=opened.chat_uid,
-        parent_id=opened.place.parent,
-        position=opened.place.position,
-        role=Message.Role.ASSISTANT,
+        role=str(Message.Role.ASSISTANT),
         speaker=opened.character_name,
         content=outcome.text,
         reasoning=outcome.reasoning,
         status=_status(outcome),
         finish_reason=outcome.finish_reason,
         model=opened.spec.slug,
-        surface=opened.surface,
+        surface=str(opened.surface),
         turn=opened.uid,
     )
     return True
@@ -113,4 +147,4 @@ def _extend(opened: Opened, outcome: Outcome) -> bool:
 
 def _status(outcome: Outcome) -> str:
     done = outcome.state == Turn.State.DONE
-    return Message.Status.COMPLETE if done else Message.Status.PARTIAL
+    return str(Message.Status.COMPLETE if done else Message.Status.PARTIAL)

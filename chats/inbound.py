@@ -12,7 +12,6 @@ from accounts.models import ApiKey
 from billing import ledger
 from chats import context, opening, queries, services, tree
 from chats.models import Chat, Message, Surface, Turn
-from chats.opening import SCAN_MESSAGES
 from chats.resolve import PlainModel, Somebody, resolve
 from chats.sync import Line, Plan, plan
 from chats.values import Existing, Opened, Request
@@ -155,17 +154,24 @@ def _answer(
     inbound: Inbound, request: Request, target: Somebody, chat: Chat, *, is_new: bool
 ) -> Opened:
     """Align what the client sent with the chat and answer it."""
-    path = tree.path(chat.uid, limit=SCAN_MESSAGES)
-    decided = plan(inbound.lines, _lines(path))
-    if decided.outcome in ("branched", "new") and len(path) == SCAN_MESSAGES:
+    path = tree.path(chat.uid, limit=tree.WINDOW)
+    decided = _plan(inbound, path)
+    if decided.outcome in ("branched", "new") and len(path) == tree.WINDOW:
         path = tree.path(chat.uid, limit=None)
-        decided = plan(inbound.lines, _lines(path))
+        decided = _plan(inbound, path)
     if decided.outcome == "new" and not is_new:
         chat = _start(request, target, lane_of(inbound, request, target), greet=False)
         path, is_new = [], True
     if is_new:
         decided = Plan("new", len(path) - 1, decided.add)
     return opening.open_planned(request, chat, decided, path, decided.header)
+
+
+def _plan(inbound: Inbound, path: list[tree.Node]) -> Plan:
+    """What the client's list means here. A lone message needs no comparing."""
+    if len(inbound.lines) == 1:
+        return Plan("appended", len(path) - 1, tuple(inbound.lines))
+    return plan(inbound.lines, _lines(path))
 
 
 def _lines(path: list[tree.Node]) -> list[Line]:
@@ -187,9 +193,9 @@ def _chat_for(
         return opening.locked(chat.uid), False
     lane_key = lane_of(inbound, request, target)
     if inbound.chat != "new":
-        found = Chat.objects.filter(lane_key=lane_key, trashed_at=None).values_list("uid").first()
+        found = opening.locked_lane(lane_key)
         if found is not None:
-            return opening.locked(found[0]), False
+            return found, False
     return _start(request, target, lane_key, greet=len(inbound.lines) == 1), True
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -21,14 +21,14 @@ from chats.models import Chat, Message, Turn
 from chats.node import NODE
 from chats.sync import Line, Plan
 from chats.values import Opened, Request
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_uid
+from core.prepared import Insert, Select, Update
 from engine.types import GenerationRequest, Sampling
 from llm import registry
 from llm.registry import ModelSpec
 
 PROMPT_MARGIN_PERCENT = 25
-SCAN_MESSAGES = 400
 
 
 class Busy(Conflict):
@@ -51,10 +51,7 @@ def lease(chat: Chat, turn_uid: str, now: datetime) -> None:
             raise busy()
         recovery.recover(chat.turn)
     until = now + timedelta(seconds=settings.TURN_LEASE_SECONDS)
-    taken = Chat.objects.filter(
-        Q(turn="") | Q(lease_expires_at__lte=now) | Q(lease_expires_at=None), uid=chat.uid
-    ).update(turn=turn_uid, lease_expires_at=until, version=F("version") + 1, active_at=now)
-    if not taken:
+    if not _take_lease(chat=chat.uid, turn=turn_uid, now=now, until=until):
         raise busy()
     chat.version += 1
 
@@ -122,7 +119,7 @@ def open_again(request: Request, chat: Chat, parent: Message | None) -> Opened:
     turn_uid = new_uid()
     lease(chat, turn_uid, now)
     position = -1 if parent is None else parent.position
-    path = tree.path(chat.uid, limit=SCAN_MESSAGES, up_to=position) if parent else []
+    path = tree.path(chat.uid, limit=tree.WINDOW, up_to=position) if parent else []
     return _begin(
         request, chat, turn_uid, path=path, has_versions=True, user_message_uid="", sync="", now=now
     )
@@ -133,7 +130,7 @@ def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
     now = timezone.now()
     turn_uid = new_uid()
     lease(chat, turn_uid, now)
-    path = tree.path(chat.uid, limit=SCAN_MESSAGES, up_to=reply.position - 1)
+    path = tree.path(chat.uid, limit=tree.WINDOW, up_to=reply.position - 1)
     return _begin(
         request,
         chat,
@@ -183,13 +180,13 @@ def _begin(
     )
     last = path[-1] if path else None
     reply_uid = continued.uid if continued else new_uid()
-    Turn.objects.create(
+    _insert_turn(
         uid=turn_uid,
         chat_id=chat.uid,
         user_id=request.user.pk,
-        api_key=request.api_key,
-        surface=request.surface,
-        kind=request.kind,
+        api_key_id=request.api_key.uid if request.api_key else None,
+        surface=str(request.surface),
+        kind=str(request.kind),
         parent_id=last.uid if last else None,
         reply=reply_uid,
         idempotency_key=request.idempotency_key,
@@ -225,12 +222,30 @@ def _begin(
     )
 
 
+_take_lease = Update(
+    lambda chat, turn, now, until: (
+        Chat.objects.filter(
+            Q(turn="") | Q(lease_expires_at__lte=now) | Q(lease_expires_at=None), uid=chat
+        ),
+        {"turn": turn, "lease_expires_at": until, "version": F("version") + 1, "active_at": now},
+    ),
+    chat=str,
+    turn=str,
+    now=datetime,
+    until=datetime,
+)
+_insert_turn = Insert(Turn)
+_preference: Select[CharacterPreference] = Select(
+    lambda user, character: CharacterPreference.objects.filter(
+        user_id=user, character_id=character
+    ).select_related("model"),
+    user=int,
+    character=int,
+)
+
+
 def preference_of(user: User, character: Character) -> CharacterPreference | None:
-    return (
-        CharacterPreference.objects.filter(user=user, character=character)
-        .select_related("model")
-        .first()
-    )
+    return _preference.first(user=user.pk, character=character.pk)
 
 
 def pick(preference: CharacterPreference | None) -> ModelSpec:
@@ -258,13 +273,28 @@ def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
     )
 
 
+def _chats() -> "QuerySet[Chat]":
+    """Chats with what a prompt needs, to be locked."""
+    return Chat.objects.select_for_update(of=("self",)).select_related("character", "scenario")
+
+
+_by_uid: Select[Chat] = Select(lambda uid: _chats().filter(uid=uid), uid=str)
+_by_lane: Select[Chat] = Select(
+    lambda lane: _chats().filter(lane_key=lane, trashed_at=None), lane=str
+)
+
+
 def locked(chat_uid: str) -> Chat:
     """The chat's row, locked, with what a prompt needs. Call inside a transaction."""
-    return (
-        Chat.objects.select_for_update(of=("self",))
-        .select_related("character", "scenario")
-        .get(uid=chat_uid)
-    )
+    chat = _by_uid.first(uid=chat_uid)
+    if chat is None:
+        raise NotFound("There is no such chat.", code="chat_not_found")
+    return chat
+
+
+def locked_lane(lane_key: str) -> Chat | None:
+    """The chat that a lane points to, locked, or None."""
+    return _by_lane.first(lane=lane_key)
 
 
 def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:
@@ -272,7 +302,7 @@ def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str
     with transaction.atomic():
         chat = locked(chat_uid)
         if request.kind == Turn.Kind.REPLY:
-            path = tree.path(chat.uid, limit=SCAN_MESSAGES)
+            path = tree.path(chat.uid, limit=tree.WINDOW)
             plan = Plan("appended", len(path) - 1, (Line.of("user", content),))
             return open_planned(request, chat, plan, path, "")
         reply = _target(chat, message_uid)

@@ -133,7 +133,7 @@ def _by_short(user: User, key: ApiKey | None, short: str) -> Somebody:
 
 def _by_name(user: User, key: ApiKey | None, name: str) -> Somebody | None:
     """A bare display name: one's own, then whom one talked to lately, then a public one."""
-    found = list(named(user, name)[:50])
+    found = named(user, name)
     own = [character for character in found if character.owner_id == user.pk]
     if len(own) == 1:
         return Somebody(own[0], None, "model")

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 
+from billing import ledger
 from chats import closing, live
 from chats.live import LiveTurn
 from chats.models import Chat, Turn
@@ -208,11 +209,8 @@ class Driver:
         )
 
     def _beat_later(self) -> None:
-        if self.opened.chat_uid:
-            loop = asyncio.get_running_loop()
-            self._heart = loop.call_later(
-                settings.TURN_HEARTBEAT_SECONDS, lambda: spawn(self._beat())
-            )
+        loop = asyncio.get_running_loop()
+        self._heart = loop.call_later(settings.TURN_HEARTBEAT_SECONDS, lambda: spawn(self._beat()))
 
     async def _beat(self) -> None:
         """Renew the lease and note the text so far: what a killed process leaves behind."""
@@ -231,6 +229,7 @@ drivers: dict[str, Driver] = {}
 def renew(opened: Opened, text: str) -> None:
     until = timezone.now() + timedelta(seconds=settings.TURN_LEASE_SECONDS)
     with transaction.atomic():
+        ledger.extend(key=opened.hold_key, seconds=settings.TURN_LEASE_SECONDS * 10)
         Turn.objects.filter(uid=opened.uid, state=Turn.State.RUNNING).update(
             lease_expires_at=until, partial=text
         )

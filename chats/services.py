@@ -78,8 +78,8 @@ def start_chat(
             first = index == 0
             tree.add(
                 tree.below(None),
-                chat=chat,
-                role=Message.Role.ASSISTANT,
+                chat_id=chat.uid,
+                role=str(Message.Role.ASSISTANT),
                 speaker=character.name,
                 content=text,
                 surface=surface,

@@ -5,13 +5,18 @@ Callers hold the chat's lock or lease; nothing here commits on its own.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from chats.models import Message
 from core.ids import new_uid
+from core.prepared import Insert, Select
+
+WINDOW: Final = 400
+"""How much of a long path is read at first: more than most models' windows hold."""
+_END: Final = 2**31 - 1
 
 
 class Node(NamedTuple):
@@ -35,19 +40,33 @@ def below(node: Node | Message | None) -> Place:
     return Place(None, 0) if node is None else Place(node.uid, node.position + 1)
 
 
+def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
+    """The shown path, newest first, as the fields of `Node`."""
+    rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
+    return rows.order_by("-position").values_list("uid", "position", "role", "content")
+
+
+_window: Select[Any] = Select(lambda chat, up_to: _shown(chat, up_to)[:WINDOW], chat=str, up_to=int)
+_insert = Insert(Message)
+
+
 def path(chat_uid: str, *, limit: int | None, up_to: int | None = None) -> list[Node]:
     """The shown path, oldest first: its last `limit` messages, or all of it for None."""
-    rows: QuerySet[Message, Any] = Message.objects.filter(chat_id=chat_uid, active=True)
-    if up_to is not None:
-        rows = rows.filter(position__lte=up_to)
-    rows = rows.order_by("-position")
-    found = rows.values_list("uid", "position", "role", "content")[:limit]
+    if limit == WINDOW:
+        found = _window.all(chat=chat_uid, up_to=_END if up_to is None else up_to)
+    else:
+        found = list(_shown(chat_uid, _END if up_to is None else up_to)[:limit])
     return [Node(*row) for row in reversed(found)]
 
 
 def add(place: Place, **fields: Any) -> Message:
-    """Insert one message. The place must be free: see `clear`."""
-    return Message.objects.create(parent_id=place.parent, position=place.position, **fields)
+    """Insert one message. The place must be free: see `clear`.
+
+    The returned instance is not read back; columns are named as in the table (`chat_id`).
+    """
+    values = {"uid": new_uid(), "parent_id": place.parent, "position": place.position, **fields}
+    _insert(**values)
+    return Message(**values)
 
 
 def clear(chat_uid: str, place: Place) -> None:

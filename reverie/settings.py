@@ -113,7 +113,8 @@ _SQLITE_OPTIONS: dict[str, Any] = {
 }
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(
-        env_str("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'reverie.sqlite3'}"
+        env_str("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'reverie.sqlite3'}",
+        conn_max_age=None,  # each thread keeps its connection
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

@@ -287,9 +287,9 @@ def test_statements_of_the_hot_path(owner, django_assert_num_queries):
     ledger.get_account(owner.pk)
 
     with transaction.atomic():
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(2):
             hold(owner)
-        with django_assert_num_queries(8):  # six, and the savepoint around them
+        with django_assert_num_queries(5):
             settle(owner)
 
 
