@@ -24,6 +24,7 @@ from chats.values import Opened, Request
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_uid
 from core.prepared import Insert, Select, Update
+from engine.assemble import Prompt
 from engine.types import GenerationRequest, Sampling
 from llm import registry
 from llm.registry import ModelSpec
@@ -159,46 +160,26 @@ def _begin(
     """Assemble, reserve and write the turn's row. The lease is held already."""
     preference = preference_of(request.user, chat.character)
     spec = pick(preference)
+    kept_free = reply_tokens(spec, request.sampling)
     prompt = context.assemble_for(
         chat,
         request.user,
         preference,
         spec,
         path,
-        reply_tokens=reply_tokens(spec, request.sampling),
+        reply_tokens=kept_free,
         prefill=continued.content if continued else "",
     )
-    sampling = context.sampling_for(
-        request.sampling, preference, max_tokens=reply_tokens(spec, request.sampling)
-    )
-    hold = hold_for(spec, prompt.tokens, sampling.max_tokens or spec.reply_tokens)
+    sampling = context.sampling_for(request.sampling, preference, max_tokens=kept_free)
     ledger.reserve(
         user_id=request.user.pk,
         key=f"turn:{turn_uid}",
-        amount_micro=hold,
+        amount_micro=hold_for(spec, prompt.tokens, kept_free),
         seconds=settings.TURN_LEASE_SECONDS * 10,
     )
     last = path[-1] if path else None
-    reply_uid = continued.uid if continued else new_uid()
-    _insert_turn(
-        uid=turn_uid,
-        chat_id=chat.uid,
-        user_id=request.user.pk,
-        api_key_id=request.api_key.uid if request.api_key else None,
-        surface=str(request.surface),
-        kind=str(request.kind),
-        parent_id=last.uid if last else None,
-        reply=reply_uid,
-        idempotency_key=request.idempotency_key,
-        fingerprint=request.fingerprint,
-        model=spec.slug,
-        node=NODE,
-        lease_expires_at=now + timedelta(seconds=settings.TURN_LEASE_SECONDS),
-        sync=sync,
-        prompt_tokens=prompt.tokens,
-        manifest=prompt.manifest.to_json(),
-    )
-    return Opened(
+    key = request.api_key
+    opened = Opened(
         uid=turn_uid,
         user_id=request.user.pk,
         surface=request.surface,
@@ -207,18 +188,42 @@ def _begin(
             model=spec.upstream_name, messages=prompt.messages, sampling=sampling
         ),
         prompt_tokens=prompt.tokens,
-        api_key_uid=request.api_key.uid if request.api_key else "",
-        api_key_name=request.api_key.name if request.api_key else "",
+        api_key_uid=key.uid if key else "",
+        api_key_name=key.name if key else "",
         character_uid=chat.character.uid,
         character_name=chat.character.name,
         chat_uid=chat.uid,
         kind=request.kind,
         place=tree.below(last),
-        reply_uid=reply_uid,
+        reply_uid=continued.uid if continued else new_uid(),
         user_message_uid=user_message_uid,
         has_versions=has_versions,
         sync=sync,
         version=chat.version,
+    )
+    _write_row(request, opened, prompt, now)
+    return opened
+
+
+def _write_row(request: Request, opened: Opened, prompt: Prompt, now: datetime) -> None:
+    """The turn as a row: what a sweeper needs to end it if this process dies."""
+    _insert_turn(
+        uid=opened.uid,
+        chat_id=opened.chat_uid,
+        user_id=opened.user_id,
+        api_key_id=opened.api_key_uid or None,
+        surface=str(opened.surface),
+        kind=str(opened.kind),
+        parent_id=opened.place.parent,
+        reply=opened.reply_uid,
+        idempotency_key=request.idempotency_key,
+        fingerprint=request.fingerprint,
+        model=opened.spec.slug,
+        node=NODE,
+        lease_expires_at=now + timedelta(seconds=settings.TURN_LEASE_SECONDS),
+        sync=opened.sync,
+        prompt_tokens=opened.prompt_tokens,
+        manifest=prompt.manifest.to_json(),
     )
 
 
