@@ -1,6 +1,7 @@
 """Identifiers: 24-character lowercase ids that sort by creation time."""
 
 import secrets
+import threading
 import time
 from typing import Final
 
@@ -8,6 +9,8 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH: Final = 24
 SHORT_LENGTH: Final = 8
 _TIME_CHARS: Final = 10
+_RANDOM_BITS: Final = 70
+_STEP_BITS: Final = 40
 
 
 def _encode(value: int, width: int) -> str:
@@ -18,11 +21,35 @@ def _encode(value: int, width: int) -> str:
     return "".join(reversed(chars))
 
 
+class _Clock:
+    """Milliseconds and random bits that only ever grow within a process.
+
+    Ids made in the same millisecond, or after the clock was set back, count on from the last
+    one, so that what was made later also sorts later.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = (0, 0)
+
+    def tick(self) -> tuple[int, int]:
+        now = time.time_ns() // 1_000_000
+        with self._lock:
+            if now > self._last[0]:
+                self._last = (now, secrets.randbits(_RANDOM_BITS - 1))
+            else:
+                step = 1 + secrets.randbits(_STEP_BITS)
+                self._last = (self._last[0], self._last[1] + step)
+            return self._last
+
+
+_clock = _Clock()
+
+
 def new_uid() -> str:
     """A new id: 10 characters of milliseconds, then 14 random ones (70 bits)."""
-    return _encode(time.time_ns() // 1_000_000, _TIME_CHARS) + _encode(
-        secrets.randbits(70), LENGTH - _TIME_CHARS
-    )
+    milliseconds, bits = _clock.tick()
+    return _encode(milliseconds, _TIME_CHARS) + _encode(bits, LENGTH - _TIME_CHARS)
 
 
 def short(uid: str) -> str:
