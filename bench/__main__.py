@@ -5,7 +5,6 @@ one worker on one core; the mock upstream and the client share the other. Method
 docs/performance.md.
 """
 
-import asyncio
 import contextlib
 import json
 import os
@@ -75,7 +74,10 @@ async def main() -> None:
     processes.pin(processes.CLIENT_CORE)
     with contextlib.ExitStack() as stack:
         upstream = stack.enter_context(processes.mock())
-        targets = [upstream, stack.enter_context(processes.reverie(upstream, name="reverie sqlite"))]
+        targets = [
+            upstream,
+            stack.enter_context(processes.reverie(upstream, name="reverie sqlite")),
+        ]
         if database := os.environ.get("BENCH_DATABASE_URL"):
             targets.append(
                 stack.enter_context(
@@ -90,7 +92,7 @@ async def main() -> None:
     print(table(result))
 
 
-def _peers() -> list:  # type: ignore[type-arg]  # context managers of targets
+def _peers() -> list:
     wanted = os.environ.get("BENCH_PEERS", "nginx,litellm").split(",")
     return [getattr(processes, name) for name in wanted if name in ("nginx", "litellm")]
 

@@ -63,7 +63,8 @@ class Connection:
     async def ask(self, order: str, lane: str, *, until_first: bool = False) -> Reply:
         if self.writer is None or self.writer.is_closing():
             await self.open()
-        assert self.reader is not None and self.writer is not None
+        assert self.reader is not None
+        assert self.writer is not None
         reply = Reply()
         started = time.monotonic()
         self.writer.write(self.target.request(order, lane))

@@ -12,28 +12,32 @@ import sys
 import time
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 _ORDER = re.compile(rb"(chunks|every)=([0-9.]+)")
-_USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":900,"completion_tokens":%d,"total_tokens":0}}\n\n'
+_USAGE = (
+    b'data: {"choices":[],"usage":'
+    b'{"prompt_tokens":900,"completion_tokens":%d,"total_tokens":0}}\n\n'
+)
 
 open_streams = 0
 
 
-def _event(text: str) -> bytes:
+def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
     body = json.dumps(
         {
             "id": "c",
             "object": "chat.completion.chunk",
             "created": 1,
             "model": "mock",
-            "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}],
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
         }
     )
     return f"data: {body}\n\n".encode()
 
 
-_ROLE = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"mock","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
-_FINISH = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"mock","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-_WORD = _event("tick")
+_ROLE = _chunk({"role": "assistant", "content": ""})
+_FINISH = _chunk({}, "stop")
+_WORD = _chunk({"content": "tick"})
 
 
 def _framed(data: bytes) -> bytes:
@@ -48,7 +52,7 @@ async def _stream(writer: asyncio.StreamWriter, body: bytes) -> None:
         writer.write(b"".join(_framed(_WORD) for _ in range(chunks)))
     else:
         for _ in range(chunks):
-            writer.write(_framed(_event(f"t{time.monotonic_ns()} ")))
+            writer.write(_framed(_chunk({"content": f"t{time.monotonic_ns()} "})))
             await writer.drain()
             await asyncio.sleep(every)
     if b"hold" in body:
@@ -67,11 +71,7 @@ async def _handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             body = await reader.readexactly(int(match[1])) if match else b""
             if b"/chat/completions" not in head.split(b"\r\n")[0]:
                 stats = json.dumps({"open": open_streams, "data": [{"id": "mock"}]}).encode()
-                writer.write(
-                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                    % len(stats)
-                    + stats
-                )
+                writer.write(_JSON_HEAD % len(stats) + stats)
                 continue
             open_streams += 1
             gone = asyncio.ensure_future(reader.read(1)) if b"hold" in body else None

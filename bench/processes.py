@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -31,7 +32,7 @@ def pin(core: int) -> None:
 
 
 def start(command: list[str], *, core: int = SERVER_CORE, **options) -> subprocess.Popen:
-    return subprocess.Popen(command, preexec_fn=lambda: pin(core), **options)  # noqa: PLW1509
+    return subprocess.Popen(command, preexec_fn=lambda: pin(core), **options)
 
 
 def wait_for(url: str, seconds: float = 120) -> None:
@@ -142,11 +143,13 @@ def litellm(upstream: Target) -> Iterator[Target | None]:
         yield None
         return
     folder, port = tempfile.mkdtemp(prefix="litellm-bench-"), free_port()
+    key = f"sk-{secrets.token_hex(24)}"
     config = Path(folder) / "config.yaml"
     config.write_text(
         "model_list:\n  - model_name: mock\n    litellm_params:\n      model: openai/mock\n"
         f"      api_base: http://127.0.0.1:{upstream.port}/v1\n      api_key: x\n"
         "litellm_settings:\n  telemetry: false\n  drop_params: true\n"
+        f"general_settings:\n  master_key: {key}\n"
     )
     environment = {**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
     for name in ("DATABASE_URL", "REDIS_URL"):
@@ -161,7 +164,7 @@ def litellm(upstream: Target) -> Iterator[Target | None]:
     try:
         wait_for(f"http://127.0.0.1:{port}/health/liveliness", 180)
         pids = _family(process.pid)
-        yield Target("litellm", port, "/v1/chat/completions", "mock", "x", pids)
+        yield Target("litellm", port, "/v1/chat/completions", "mock", key, pids)
     except TimeoutError:
         yield None
     finally:

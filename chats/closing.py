@@ -10,7 +10,7 @@ from billing import ledger
 from billing.ledger import Metered
 from chats import tree
 from chats.models import Chat, Message, Revision, Turn
-from chats.services import LAST_LINE_CHARS
+from chats.services import line_of
 from chats.values import Closed, Opened, Outcome
 from core.prepared import Update
 
@@ -56,7 +56,7 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
             return Closed(message_uid="", amount_micro=0, version=opened.version)
         saved = _save_reply(opened, outcome) if outcome.text else False
         if saved:
-            line = " ".join(outcome.text[-800:].split())[-LAST_LINE_CHARS:]
+            line = line_of(outcome.text)
             _release_with_line(chat=opened.chat_uid, turn=opened.uid, line=line)
         else:
             _release(chat=opened.chat_uid, turn=opened.uid)

@@ -13,6 +13,7 @@ from billing import ledger
 from billing.ledger import Metered
 from chats import tree
 from chats.models import Chat, Message, Turn
+from core import metrics
 from engine.tokens import default_counter
 from llm.models import Model
 
@@ -37,6 +38,7 @@ def recover(turn_uid: str) -> bool:
         Chat.objects.filter(uid=turn.chat_id, turn=turn.uid).update(
             turn="", lease_expires_at=None, version=F("version") + 1
         )
+    metrics.turn_recovered()
     log.info("turn_recovered", turn=turn.uid, state=turn.state)
     return True
 

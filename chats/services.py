@@ -50,10 +50,15 @@ def is_leased(chat: Chat, now: datetime) -> bool:
     return bool(chat.turn) and chat.lease_expires_at is not None and chat.lease_expires_at > now
 
 
+def line_of(text: str) -> str:
+    """The beginning of a message, on one line, as lists of chats show it."""
+    return " ".join(text[: 4 * LAST_LINE_CHARS].split())[:LAST_LINE_CHARS]
+
+
 def touch(chat: Chat) -> None:
     """Note a committed change: pages that show the chat will read it again."""
     last = Message.objects.filter(chat=chat, active=True).order_by("-position").first()
-    line = " ".join(last.content.split())[:LAST_LINE_CHARS] if last else ""
+    line = line_of(last.content) if last else ""
     Chat.objects.filter(uid=chat.uid).update(version=F("version") + 1, last_line=line)
     live.announce_change(chat.uid, chat.version + 1)
 
@@ -87,7 +92,7 @@ def start_chat(
                 chosen=first,
             )
         if texts:
-            chat.last_line = " ".join(texts[0].split())[:LAST_LINE_CHARS]
+            chat.last_line = line_of(texts[0])
             chat.save(update_fields=["last_line"])
     return chat
 
@@ -211,7 +216,7 @@ def fork_chat(*, user: User, message_uid: str) -> Chat:
             scenario_id=source.scenario_id,
             title=source.title,
             forked_from=message.uid,
-            last_line=" ".join(message.content.split())[:LAST_LINE_CHARS],
+            last_line=line_of(message.content),
         )
         parent: Message | None = None
         copies = []

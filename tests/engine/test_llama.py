@@ -71,14 +71,19 @@ async def test_stop_sequence_is_not_in_the_text(llama):
     assert rest[-1] == Finished("stop")
 
 
-async def test_crash_breaks_the_reply_and_the_next_one_works(llama):
+async def kill_after_five(llama) -> None:
+    """Listen to a long reply and kill its process on the way."""
     heard = 0
+    async for batch in run(llama, asking("Tell me.", max_tokens=400), limits=Limits(30, 5)):
+        heard += len(batch)
+        if heard > 5 and llama.pid is not None:
+            os.kill(llama.pid, signal.SIGKILL)
+            await asyncio.sleep(0.2)
+
+
+async def test_crash_breaks_the_reply_and_the_next_one_works(llama):
     with pytest.raises(ProviderError):
-        async for batch in run(llama, asking("Tell me.", max_tokens=400), limits=Limits(30, 5)):
-            heard += len(batch)
-            if heard > 5 and llama.pid is not None:
-                os.kill(llama.pid, signal.SIGKILL)
-                await asyncio.sleep(0.2)
+        await kill_after_five(llama)
 
     text, _ = await collect(llama, asking("Be short."))
 

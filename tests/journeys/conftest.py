@@ -15,9 +15,7 @@ def mock():
 @pytest.fixture(scope="module")
 def house(tmp_path_factory, mock):
     """A house whose model is the scripted upstream, free of charge for nobody."""
-    place = House(
-        tmp_path_factory.mktemp("house"), REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock"
-    )
+    place = House(tmp_path_factory.mktemp("house"), REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock")
     place.start()
     yield place
     place.stop()
@@ -25,9 +23,7 @@ def house(tmp_path_factory, mock):
 
 @pytest.fixture
 def frail_house(tmp_path, mock):
-    place = House(
-        tmp_path / "house", REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock"
-    )
+    place = House(tmp_path / "house", REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock")
     place.start()
     yield place
     place.stop()

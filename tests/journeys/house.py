@@ -1,5 +1,6 @@
 """A whole Reverie, started as a person would start it, on a port of its own."""
 
+import atexit
 import os
 import re
 import signal
@@ -142,4 +143,12 @@ def _own_database() -> dict[str, str]:
     name = f"house_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
+    atexit.register(_drop_database, url, name)
     return {"DATABASE_URL": url.rpartition("/")[0] + f"/{name}"}
+
+
+def _drop_database(url: str, name: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -17,8 +17,9 @@ from billing.invariants import check
 from billing.models import Hold, Charge
 from chats.models import Chat, Message, Turn
 chat = Chat.objects.order_by('created_at').first()
+shown = Message.objects.filter(chat=chat, active=True)
 print(json.dumps({
-    'texts': [m.content for m in Message.objects.filter(chat=chat, active=True).order_by('position')],
+    'texts': [m.content for m in shown.order_by('position')],
     'states': list(Turn.objects.order_by('uid').values_list('state', flat=True)),
     'leased': chat.turn,
     'open_holds': Hold.objects.filter(state='open').count(),

@@ -17,6 +17,16 @@ pytestmark = pytest.mark.journey
 NODE_SDK = Path(os.environ.get("REVERIE_NODE_SDK", "/nonexistent"))
 
 
+EMPTY_PURSE = """
+from accounts.models import User
+from billing import ledger
+from billing.models import Account, LedgerEntry
+account = ledger.get_account(User.objects.get(handle='poor').pk)
+LedgerEntry.objects.filter(account=account).delete()
+Account.objects.filter(pk=account.pk).update(balance_micro=0)
+"""
+
+
 @pytest.fixture
 def client(house):
     with openai.OpenAI(api_key=house.key, base_url=f"{house.url}/api/device/v1") as found:
@@ -59,9 +69,7 @@ def test_streaming(client):
 
 
 async def test_async_client(house):
-    async with openai.AsyncOpenAI(
-        api_key=house.key, base_url=f"{house.url}/v1"
-    ) as client:
+    async with openai.AsyncOpenAI(api_key=house.key, base_url=f"{house.url}/v1") as client:
         stream = await client.chat.completions.create(**hello(), stream=True)
         texts = [chunk.choices[0].delta.content async for chunk in stream]
 
@@ -83,11 +91,7 @@ def test_errors_are_the_librarys_own(house, client):
 def test_no_credits_is_a_rate_limit_error_with_its_code(house):
     house.command("user", "create", "poor")
     secret = house.command("key", "create", "--user", "poor", "--name", "x").stdout.strip()
-    house.rows(
-        "from billing import ledger; from billing.models import *;"
-        "a = ledger.get_account(__import__('accounts.models').models.User.objects.get(handle='poor').pk);"
-        "LedgerEntry.objects.filter(account=a).delete(); Account.objects.filter(pk=a.pk).update(balance_micro=0)"
-    )
+    house.rows(EMPTY_PURSE)
     client = openai.OpenAI(api_key=secret, base_url=f"{house.url}/api/device/v1")
 
     with pytest.raises(openai.RateLimitError) as broke:
@@ -111,10 +115,13 @@ def test_leaving_mid_stream_keeps_the_partial_reply_and_charges_it_only(house, m
     assert state["state"] == "partial"
     assert 0 < state["completion_tokens"] < 100
     assert mock.stats()["open"] == 0
-    assert house.rows(
-        "from billing.models import *; from billing.invariants import check;"
-        "print(Hold.objects.filter(state='open').count(), check())"
-    ) == "0 []"
+    assert (
+        house.rows(
+            "from billing.models import *; from billing.invariants import check;"
+            "print(Hold.objects.filter(state='open').count(), check())"
+        )
+        == "0 []"
+    )
 
 
 def _ended(house, turn: str) -> dict:

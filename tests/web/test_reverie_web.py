@@ -71,8 +71,8 @@ def test_avatar_without_picture_is_the_initial_and_silent():
     ("line", "shown"),
     [
         ("*waves* Hello _you_", "waves Hello you"),
-        ("ty first: I am" + " x" * 100, "…first: I am" + " x" * 100),
-        ("Whole" + " x" * 100, "Whole" + " x" * 100),
+        ("Whole" + " x" * 90, "Whole" + " x" * 90),
+        ("Whole" + " x" * 97 + " cu", "Whole" + " x" * 96 + " x…"),
     ],
 )
 def test_preview_has_no_marks_and_no_half_words(line, shown):

@@ -72,11 +72,11 @@ def ago(moment: datetime | None) -> str:
 
 @register.filter
 def preview(line: str) -> str:
-    """A stored last line without its marks; the tail of a long one begins at a whole word."""
+    """A stored line without its marks; a long one ends with a whole word."""
     text = line.replace("*", "").replace("_", "").strip()
-    if len(line) < LAST_LINE_CHARS or line[:1].isupper() or line[:1] in '*"“':
+    if len(line) < LAST_LINE_CHARS:
         return text
-    return "…" + text.partition(" ")[2]
+    return text.rpartition(" ")[0] + "…"
 
 
 @register.filter
