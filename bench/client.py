@@ -80,7 +80,7 @@ class Connection:
             if not reply.first:
                 if b"HTTP/1.1 4" in piece or b"HTTP/1.1 5" in piece:
                     raise ConnectionError(f"{self.target.name}: {piece[:600]!r}")
-                if b'"tick"' in piece or b'"t' in piece or b'"content": "t' in piece:
+                if b'"tick' in piece or b'"t' in piece or b'"content": "t' in piece:
                     reply.first = time.monotonic() - started
                     if until_first:
                         return reply

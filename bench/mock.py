@@ -37,11 +37,14 @@ def _chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
 
 _ROLE = _chunk({"role": "assistant", "content": ""})
 _FINISH = _chunk({}, "stop")
-_WORD = _chunk({"content": "tick"})
 
 
 def _framed(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+# No two alike: proxies take repetition for a model gone wrong.
+_WORDS = [_framed(_chunk({"content": f"tick{number}"})) for number in range(256)]
 
 
 async def _stream(writer: asyncio.StreamWriter, body: bytes) -> None:
@@ -49,7 +52,7 @@ async def _stream(writer: asyncio.StreamWriter, body: bytes) -> None:
     chunks, every = int(orders.get(b"chunks", 1)), orders.get(b"every", 0.0)
     writer.write(_HEAD + _framed(_ROLE))
     if not every:
-        writer.write(b"".join(_framed(_WORD) for _ in range(chunks)))
+        writer.write(b"".join(_WORDS[:chunks]))
     else:
         for _ in range(chunks):
             writer.write(_framed(_chunk({"content": f"t{time.monotonic_ns()} "})))

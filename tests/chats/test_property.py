@@ -1,0 +1,115 @@
+"""No sequence of requests ever loses a message from path, trash and branches together."""
+
+import asyncio
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.keys import issue_key
+from billing.invariants import check
+from chats.models import Message
+from openai_compat import handler
+from tests.conftest import settled
+from tests.factories import CharacterFactory, ModelFactory, UserFactory
+from tests.fakes.provider import FakeProvider, words
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["lone", "whole", "window", "shorter", "edited", "foreign", "again"]),
+        st.integers(0, 6),
+    ),
+    min_size=1,
+    max_size=7,
+)
+
+
+class Client:
+    """A program that keeps a list of its own and treats it in one of many ways."""
+
+    def __init__(self, wire: httpx.AsyncClient, provider: FakeProvider) -> None:
+        self.wire = wire
+        self.provider = provider
+        self.local: list[dict] = []
+        self.committed: set[str] = set()
+        self.count = 0
+
+    def _new(self) -> dict:
+        self.count += 1
+        return {"role": "user", "content": f"question {self.count}"}
+
+    def _list(self, kind: str, size: int) -> list[dict]:
+        local = self.local
+        if kind == "lone":
+            return [self._new()]
+        if kind == "window":
+            return [*local[-2 * size or len(local) :], self._new()]
+        if kind == "shorter":
+            return [*local[: 2 * size], self._new()]
+        if kind == "edited" and local:
+            place = size % len(local)
+            changed = {**local[place], "content": f"edited {self.count} {place}"}
+            return [*local[:place], changed, *local[place + 1 :], self._new()]
+        if kind == "foreign":
+            stranger = {"role": "assistant", "content": f"never said {self.count}"}
+            return [self._new(), stranger, self._new()]
+        if kind == "again" and len(local) >= 2:
+            return local[:-1]
+        return [*local, self._new()]
+
+    async def step(self, kind: str, size: int) -> None:
+        sent = self._list(kind, size)
+        self.provider.says(words(f"answer {self.count} {len(self.committed)}"))
+        response = await self.wire.post(
+            "chat/completions", json={"model": "Luna", "messages": sent}
+        )
+        assert response.status_code == 200, response.text
+        reply = response.json()["choices"][0]["message"]
+        self.local = [*sent, {"role": "assistant", "content": reply["content"]}]
+        self.committed |= {sent[-1]["content"], reply["content"]}
+
+
+async def behave(steps: list[tuple[str, int]], secret: str, provider: FakeProvider) -> set[str]:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=handler.handle),
+        base_url="http://testserver/v1/",
+        headers={"Authorization": f"Bearer {secret}", "Accept": "application/json"},
+    ) as wire:
+        client = Client(wire, provider)
+        for kind, size in steps:
+            await client.step(kind, size)
+            await settled()
+    return client.committed
+
+
+@pytest.mark.django_db
+@given(steps=STEPS)
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_no_request_loses_a_message(steps):
+    from llm import registry
+
+    owner = UserFactory()
+    CharacterFactory(owner=owner, name="Luna", first_mes="Hi.")
+    model = ModelFactory()
+    provider = FakeProvider()
+    registry.reset()
+    registry.serve_instead(model.provider.slug, provider)
+    secret = issue_key(user=owner, name="x")[1]
+
+    committed = asyncio.run(behave(steps, secret, provider))
+
+    mine = Message.objects.filter(chat__user=owner)
+    stored = set(mine.values_list("content", flat=True))
+    assert committed - stored == set()
+    shown = mine.filter(active=True)
+    assert shown.exclude(trashed_at=None).count() == 0
+    for chat in owner.chats.all():
+        positions = list(shown.filter(chat=chat).order_by("position").values_list("position"))
+        assert positions == [(place,) for place in range(len(positions))]
+    assert check() == []
+    model.delete()
