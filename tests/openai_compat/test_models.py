@@ -52,9 +52,7 @@ async def test_key_with_a_default_lists_that_characters_scenarios(at, owner, lun
     scenario = ScenarioFactory(character=luna, title="Cozy Evening")
     secret = issue_key(user=owner, name="d", default_character=luna.uid)[1]
 
-    response = await at.get(
-        "/api/device/v1/models", headers={"Authorization": f"Bearer {secret}"}
-    )
+    response = await at.get("/api/device/v1/models", headers={"Authorization": f"Bearer {secret}"})
 
     rows = [(r["id"], r["owned_by"], r["root"], r["parent"]) for r in response.json()["data"]]
     assert rows == [(scenario.label, "scenario", scenario.uid, luna.uid)]
