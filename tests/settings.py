@@ -13,6 +13,8 @@ from reverie.settings import DATA_DIR, DATABASES, MIDDLEWARE
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 INLINE_HOPS = True
+# A cache of its own for each process: Redis would be shared, and cleared, by all workers.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIDDLEWARE = [m for m in MIDDLEWARE if "servestatic" not in m]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

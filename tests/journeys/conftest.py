@@ -23,7 +23,8 @@ def house(tmp_path_factory, mock):
 
 @pytest.fixture
 def frail_house(tmp_path, mock):
-    place = House(tmp_path / "house", REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock")
+    """One process without Redis: it knows at its start that nobody else runs its turns."""
+    place = House(tmp_path / "house", REVERIE_LLM=mock.url, REVERIE_LLM_MODEL="mock", REDIS_URL="")
     place.start()
     yield place
     place.stop()
