@@ -21,7 +21,7 @@ CARD_BYTES_MOST: Final = 12 * 1024 * 1024
 PIXELS_MOST: Final = 50_000_000
 NAME_CHARS_MOST: Final = 200
 
-_TEXTS: Final = (
+TEXT_FIELDS: Final = (
     "nickname",
     "description",
     "personality",
@@ -44,7 +44,7 @@ _KNOWN_DATA: Final = {
     "creation_date",
     "modification_date",
     "extensions",
-    *_TEXTS,
+    *TEXT_FIELDS,
     *_LISTS,
 }
 _KNOWN_ROOT: Final = {"spec", "spec_version", "data"}
@@ -197,7 +197,7 @@ def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: li
         "data": {k: v for k, v in data.items() if k not in _KNOWN_DATA | _root_only(spec)},
     }
     plain: dict[str, Any] = {
-        **{field_name: reader.text(field_name) for field_name in _TEXTS},
+        **{field_name: reader.text(field_name) for field_name in TEXT_FIELDS},
         **{field_name: reader.texts(field_name) for field_name in _LISTS},
     }
     return Card(

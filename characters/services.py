@@ -20,20 +20,7 @@ from core.text import clean
 from engine.tokens import default_counter
 
 TEXT_CHARS_MOST: Final = 400_000
-TEXT_FIELDS: Final = (
-    "nickname",
-    "tagline",
-    "description",
-    "personality",
-    "scenario",
-    "first_mes",
-    "mes_example",
-    "creator_notes",
-    "system_prompt",
-    "post_history_instructions",
-    "creator",
-    "character_version",
-)
+TEXT_FIELDS: Final = ("tagline", *cards.TEXT_FIELDS)
 _SHORT_FIELDS: Final = {"nickname": 200, "tagline": 200, "creator": 200, "character_version": 200}
 _PLAIN_FIELDS: Final = (
     "creator_notes_multilingual",

@@ -1,5 +1,6 @@
 """Settings. Everything an operator may set comes from the environment: docs/configuration.md."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
 ]
+if "runserver" in sys.argv:
+    # For development: runserver then speaks ASGI, WebSockets included.
+    INSTALLED_APPS.insert(0, "daphne")
 MIDDLEWARE = [
     "core.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
