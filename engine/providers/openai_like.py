@@ -1,7 +1,8 @@
 """Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import httpx
@@ -16,6 +17,7 @@ from engine.sse import Decoder
 from engine.types import ChatMessage, GenerationRequest, Sampling
 
 _OK: Final = 200
+_DRAIN_SECONDS: Final = 0.025
 _ERROR_BYTES_MOST: Final = 65_536
 _BODY_BYTES_MOST: Final = 8 * 1024 * 1024
 _SUFFIXES: Final = ("/chat/completions", "/completions", "/models")
@@ -110,7 +112,8 @@ async def _events(response: httpx.Response) -> AsyncGenerator[Batch]:
         yield [*whole, *reader.ending()]
         return
     decoder = Decoder()
-    async for chunk in response.aiter_raw():
+    chunks = response.aiter_raw()
+    async for chunk in chunks:
         batch, failure = _taken(reader, decoder.feed(chunk))
         if batch:
             yield batch
@@ -125,6 +128,16 @@ async def _events(response: httpx.Response) -> AsyncGenerator[Batch]:
         if failure is not None:
             raise failure
     yield reader.ending()
+    if reader.is_done:
+        await _drain(chunks)
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read what little follows the last event, so that the connection can be used again."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            async for _ in chunks:
+                pass
 
 
 def _taken(reader: Reader, events: list[tuple[bytes, bytes]]) -> tuple[Batch, ProviderError | None]:
