@@ -1,0 +1,117 @@
+"""Prepared statements do what the same expression of the ORM does, call after call."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db.models import F, Q
+from django.utils import timezone
+
+from billing.models import Hold, Usage
+from chats.models import Chat, Message
+from core.prepared import Insert, Select, Update
+from tests.factories import ChatFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_select_gives_instances_with_what_was_joined(django_assert_num_queries):
+    select = Select(
+        lambda uid: Chat.objects.filter(uid=uid).select_related("character", "scenario"), uid=str
+    )
+    one, two = ChatFactory(), ChatFactory()
+    select.all(uid="warm it up")
+
+    with django_assert_num_queries(2):
+        found = [select.first(uid=chat.uid) for chat in (two, one)]
+        names = [chat.character.name for chat in found]
+
+    assert found == [two, one]
+    assert names == [two.character.name, one.character.name]
+    assert found[0].scenario is None
+    assert found[0].created_at == Chat.objects.get(pk=two.pk).created_at
+    assert select.first(uid="nobody") is None
+
+
+def test_select_gives_tuples_for_values():
+    select = Select(
+        lambda chat, least: (
+            Message.objects.filter(chat_id=chat, position__gte=least)
+            .order_by("-position")
+            .values_list("position", "content")[:2]
+        ),
+        chat=str,
+        least=int,
+    )
+    chat = ChatFactory()
+    for position in range(4):
+        Message.objects.create(chat=chat, position=position, role="user", content=str(position))
+
+    assert select.all(chat=chat.uid, least=1) == [(3, "3"), (2, "2")]
+    assert select.all(chat=chat.uid, least=3) == [(3, "3")]
+
+
+def test_update_says_how_many_rows_changed():
+    update = Update(
+        lambda uid, now, line: (
+            Chat.objects.filter(Q(turn="") | Q(lease_expires_at__lte=now), uid=uid),
+            {"version": F("version") + 1, "last_line": line, "active_at": now},
+        ),
+        uid=str,
+        now=datetime,
+        line=str,
+    )
+    chat = ChatFactory()
+    now = timezone.now() + timedelta(days=1)
+
+    assert update(uid=chat.uid, now=now, line="A line") == 1
+    assert update(uid="nobody", now=now, line="x") == 0
+
+    chat.refresh_from_db()
+    assert (chat.version, chat.last_line, chat.active_at) == (1, "A line", now)
+
+
+def test_update_returns_columns_of_the_row_it_changed():
+    update = Update(
+        lambda uid, done: (Chat.objects.filter(uid=uid), {"title": done}),
+        returning=("uid", "version"),
+        uid=str,
+        done=str,
+    )
+    chat = ChatFactory(version=7)
+
+    assert update(uid=chat.uid, done="x") == (chat.uid, 7)
+    assert update(uid="nobody", done="x") is None
+
+
+def test_insert_fills_in_the_models_defaults(owner):
+    insert = Insert(Message)
+    chat = ChatFactory()
+
+    insert(chat_id=chat.uid, position=0, role="user", content="Hi")
+    insert(chat_id=chat.uid, position=1, role="user", content="Ho", active=False)
+
+    rows = list(Message.objects.order_by("position"))
+    assert [(m.content, m.active, m.chosen, m.status) for m in rows] == [
+        ("Hi", True, True, "complete"),
+        ("Ho", False, True, "complete"),
+    ]
+    assert len({m.uid for m in rows}) == 2
+    assert all(timezone.now() - m.created_at < timedelta(minutes=1) for m in rows)
+
+
+def test_insert_may_leave_a_conflict_alone(owner):
+    insert = Insert(Usage, ignore_conflicts=True)
+    row = {"user_id": owner.pk, "surface": "api", "model": "m", "amount_micro": 1}
+    tokens = {"prompt_tokens": 1, "completion_tokens": 1}
+
+    for _ in range(2):
+        insert(key="same", **row, **tokens)
+
+    assert Usage.objects.count() == 1
+
+
+def test_insert_refuses_columns_that_are_not_there():
+    with pytest.raises(TypeError) as raised:
+        Insert(Hold)(colour="red")
+
+    assert "no columns colour" in str(raised.value)
