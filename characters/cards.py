@@ -7,6 +7,8 @@ are kept in `unknown`.
 
 import base64
 import binascii
+import re
+import unicodedata
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -20,6 +22,11 @@ FILE_BYTES_MOST: Final = 24 * 1024 * 1024
 CARD_BYTES_MOST: Final = 12 * 1024 * 1024
 PIXELS_MOST: Final = 50_000_000
 NAME_CHARS_MOST: Final = 200
+SHORT_CHARS_MOST: Final = 200
+DEPTH_MOST: Final = 100
+SPEC_VERSION: Final = 3.0
+
+SHORT_FIELDS: Final = ("nickname", "creator", "character_version")
 
 TEXT_FIELDS: Final = (
     "nickname",
@@ -48,6 +55,12 @@ _KNOWN_DATA: Final = {
     *_LISTS,
 }
 _KNOWN_ROOT: Final = {"spec", "spec_version", "data"}
+# Escapes in JSON: whole surrogate pairs, halves of one (left by programs that cut texts), others.
+_ESCAPES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
 _V1_FIELDS: Final = ("description", "personality", "scenario", "first_mes", "mes_example")
 
 
@@ -116,13 +129,35 @@ def _from_png(data: bytes) -> Card:
     size = png.size(data)
     if size is None or not all(size) or size[0] * size[1] > PIXELS_MOST:
         raise _refuse("The picture's size is missing or absurd.", "card_picture_too_large")
-    texts = png.texts(data)
-    notes: list[str] = []
-    if "ccv3" in texts and "chara" in texts:
-        notes.append("The picture holds a version 2 and a version 3 card; version 3 was read.")
-    text = texts.get("ccv3") or texts.get("chara")
-    if text is None:
-        raise _refuse("There is no character card inside this picture.", "no_card")
+    card = _from_texts(png.texts(data), data)
+    card.picture = data
+    card.media_type = "image/png"
+    return card
+
+
+def _from_texts(texts: dict[str, bytes], data: bytes) -> Card:
+    newer, older = texts.get("ccv3"), texts.get("chara")
+    if newer and older:
+        return _from_either(newer, older)
+    text = newer or older
+    if text:
+        return _from_text(text, notes=[])
+    if png.compressed_keywords(data) & {"ccv3", "chara"}:
+        raise _refuse("The card inside this picture is compressed, which is not read.", "no_card")
+    raise _refuse("There is no character card inside this picture.", "no_card")
+
+
+def _from_either(newer: bytes, older: bytes) -> Card:
+    """Version 3 if it can be read, else the version 2 copy beside it."""
+    both = "The picture holds a version 2 and a version 3 card; version 3 was read."
+    try:
+        return _from_text(newer, notes=[both])
+    except Invalid:
+        damaged = "The version 3 card in this picture is damaged; version 2 was read."
+        return _from_text(older, notes=[damaged])
+
+
+def _from_text(text: bytes, *, notes: list[str]) -> Card:
     if len(text) > CARD_BYTES_MOST:
         raise _refuse("The card inside this picture is too large.", "card_too_large")
     try:
@@ -131,17 +166,18 @@ def _from_png(data: bytes) -> Card:
         raise _refuse(
             "The card inside this picture is damaged (base64).", "card_damaged"
         ) from error
-    card = _from_json(decoded, notes=notes)
-    card.picture = data
-    card.media_type = "image/png"
-    return card
+    return _from_json(decoded, notes=notes)
 
 
 def _from_json(data: bytes, *, notes: list[str]) -> Card:
     if len(data) > CARD_BYTES_MOST:
         raise _refuse("The card is too large.", "card_too_large")
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found["half"] else found[0], data)
+    if whole != data:
+        notes.append("Some characters were cut in half and were replaced.")
     try:
-        root = orjson.loads(data.removeprefix(b"\xef\xbb\xbf"))
+        root = orjson.loads(whole)
     except orjson.JSONDecodeError as error:
         raise _refuse(
             f"The card is not valid JSON: {error.msg} at line {error.lineno}.", "card_damaged"
@@ -152,14 +188,16 @@ def _from_json(data: bytes, *, notes: list[str]) -> Card:
     return _from_root(root, notes)
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: Any, depth: int = 0) -> Any:
     """The same with NUL characters taken out of every text, for they cannot be stored."""
+    if depth > DEPTH_MOST:
+        raise _refuse("The card is nested deeper than any real card.", "card_too_complex")
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, list):
-        return [_cleaned(item) for item in value]
+        return [_cleaned(item, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {clean(key): _cleaned(item) for key, item in value.items()}
+        return {clean(key): _cleaned(item, depth + 1) for key, item in value.items()}
     return value
 
 
@@ -167,6 +205,8 @@ def _from_root(root: dict[str, Any], notes: list[str]) -> Card:
     spec = str(root.get("spec") or "")
     data = root.get("data")
     if isinstance(data, dict):
+        if _is_newer(root.get("spec_version")):
+            notes.append("The card is of a newer version; what is unknown here was kept.")
         stale = {k: v for k, v in root.items() if k not in _KNOWN_ROOT}
         return _from_data(data, spec or "chara_card_v2", stale, notes)
     if spec == "lorebook_v3" or _is_lorebook(root):
@@ -180,6 +220,13 @@ def _from_root(root: dict[str, Any], notes: list[str]) -> Card:
     return _from_data(root, "chara_card_v1", {}, notes)
 
 
+def _is_newer(version: Any) -> bool:
+    try:
+        return float(version) > SPEC_VERSION
+    except (TypeError, ValueError):
+        return False
+
+
 def _is_lorebook(root: dict[str, Any]) -> bool:
     return "entries" in root and "first_mes" not in root
 
@@ -188,7 +235,7 @@ def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: li
     if "name" not in data:
         raise _refuse("The card has no `name`, so nobody could call this character.", "no_name")
     reader = _Reader(data, notes)
-    name = " ".join(reader.text("name").split())
+    name = unicodedata.normalize("NFC", " ".join(reader.text("name").split()))
     if not name:
         notes.append("The name was blank; it is called Unnamed now.")
         name = "Unnamed"
@@ -209,7 +256,7 @@ def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: li
         assets=reader.assets(),
         creation_date=reader.date("creation_date"),
         modification_date=reader.date("modification_date"),
-        extensions=reader.mapping("extensions"),
+        extensions=reader.extensions(),
         unknown={part: found for part, found in unknown.items() if found},
         spec=spec,
         notes=notes,
@@ -234,12 +281,14 @@ class _Reader:
         value = self._data.get(name)
         if value is None:
             return ""
-        if isinstance(value, str):
-            return value
-        if isinstance(value, int | float):
-            return str(value)
-        self._wrong(name, "was no text and was left out")
-        return ""
+        if not isinstance(value, str | int | float):
+            self._wrong(name, "was no text and was left out")
+            return ""
+        text = str(value)
+        if name in SHORT_FIELDS and len(text) > SHORT_CHARS_MOST:
+            self._wrong(name, f"was longer than {SHORT_CHARS_MOST} characters and was cut")
+            return text[:SHORT_CHARS_MOST]
+        return text
 
     def texts(self, name: str) -> list[str]:
         value = self._data.get(name)
@@ -271,6 +320,17 @@ class _Reader:
             return value
         self._wrong(name, "was no object and was left out")
         return {}
+
+    def extensions(self) -> dict[str, Any]:
+        """As they are, for they are others' to read; a note where a known one is odd."""
+        found = self.mapping("extensions")
+        for name, kinds in (("talkativeness", int | float), ("fav", bool)):
+            if not isinstance(found.get(name), kinds | None):
+                self._wrong(f"extensions.{name}", "has an unusual kind of value and was kept")
+        prompt = found.get("depth_prompt")
+        if isinstance(prompt, dict) and not isinstance(prompt.get("depth"), int | None):
+            self._wrong("extensions.depth_prompt.depth", "is no number and was kept")
+        return found
 
     def book(self) -> dict[str, Any] | None:
         return self.mapping("character_book") or None

@@ -7,14 +7,15 @@ from typing import Final
 import orjson
 from PIL import Image
 
-from characters import cards
+from characters import cards, png, portraits
 from characters.cards import Card
 from characters.media import avatar_path
 from characters.models import CardOriginal, Character
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 
 FORMATS: Final = ("original", "v3", "v2", "png")
 _NOT_ON_THE_ROW: Final = {"tags", "spec", "picture", "media_type", "notes"}
+_FORM_OF_SPEC: Final = {"chara_card_v3": "v3", "chara_card_v2": "v2"}
 
 
 def card_of(character: Character) -> Card:
@@ -28,24 +29,57 @@ def card_of(character: Character) -> Card:
 
 
 def export_character(character: Character, form: str) -> bytes:
-    """The bytes of a card in one of `FORMATS`. Raises NotFound without an original."""
+    """The bytes of a card in one of `FORMATS`. Raises NotFound without an original.
+
+    An imported character that nobody changed comes out as the very file it came in.
+    """
+    row = CardOriginal.objects.filter(character=character).first()
+    original = bytes(row.data) if row else None
     if form == "original":
-        original = CardOriginal.objects.filter(character=character).first()
         if original is None:
             raise NotFound("This character was not imported, so there is no original file.")
-        return bytes(original.data)
+        return original
     card = card_of(character)
     if form == "png":
-        return cards.to_png(card, _portrait(character))
+        return _as_png(character, card, original)
+    if original is not None and _is_untouched(card, original, form):
+        return original
     whole = cards.to_v2(card) if form == "v2" else cards.to_v3(card)
     return orjson.dumps(whole, option=orjson.OPT_INDENT_2)
 
 
+def _as_png(character: Character, card: Card, original: bytes | None) -> bytes:
+    if original is None or not _is_portrait(character, original):
+        return cards.to_png(card, _portrait(character))
+    return original if _is_untouched(card, original, "png") else cards.to_png(card, original)
+
+
+def _is_untouched(card: Card, original: bytes, form: str) -> bool:
+    """Whether the file is of this form and still says what the character says."""
+    try:
+        read = cards.read_card(original)
+    except Invalid:
+        return False
+    written = "png" if read.picture else _FORM_OF_SPEC.get(read.spec)
+    return written == form and cards.to_v3(read) == cards.to_v3(card)
+
+
+def _is_portrait(character: Character, original: bytes) -> bool:
+    """Whether the file is a PNG and shows what the character shows today."""
+    if not png.is_png(original):
+        return False
+    try:
+        return portraits.name_of(portraits.read_picture(original)) == character.avatar
+    except Invalid:
+        return False
+
+
 def _portrait(character: Character) -> bytes:
-    """The portrait as PNG: the imported picture itself if it was one."""
-    original = CardOriginal.objects.filter(character=character, media_type="image/png").first()
-    if original is not None:
-        return bytes(original.data)
+    """Today's portrait as PNG, painted if there is none."""
+    try:
+        picture: Image.Image = Image.open(avatar_path(f"{character.avatar}.webp"))
+    except NotFound:
+        picture = portraits.paint(character.name, character.hue)
     out = io.BytesIO()
-    Image.open(avatar_path(f"{character.avatar}.webp")).save(out, "PNG")
+    picture.save(out, "PNG")
     return out.getvalue()

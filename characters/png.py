@@ -46,6 +46,15 @@ def texts(data: bytes) -> dict[str, bytes]:
     return found
 
 
+def compressed_keywords(data: bytes) -> set[str]:
+    """The lower-case keywords of zTXt and iTXt chunks, whose texts are never inflated here."""
+    return {
+        body.partition(b"\x00")[0].decode("latin-1").lower()
+        for kind, body in chunks(data)
+        if kind in (b"zTXt", b"iTXt")
+    }
+
+
 def size(data: bytes) -> tuple[int, int] | None:
     """Width and height by the header, before anything is decoded."""
     for kind, body in chunks(data):
@@ -59,13 +68,13 @@ def with_texts(data: bytes, new: dict[str, bytes]) -> bytes:
     """The same picture with these tEXt chunks before its end, instead of any it had."""
     replaced = {keyword.lower() for keyword in new}
     parts = [SIGNATURE]
+    added = [_chunk(b"tEXt", k.encode() + b"\x00" + text) for k, text in new.items()]
     for kind, body in chunks(data):
         if kind == b"tEXt" and body.partition(b"\x00")[0].decode("latin-1").lower() in replaced:
             continue
-        if kind == b"IEND":
-            parts += [_chunk(b"tEXt", k.encode() + b"\x00" + text) for k, text in new.items()]
-        parts.append(_chunk(kind, body))
-    return b"".join(parts)
+        if kind != b"IEND":
+            parts.append(_chunk(kind, body))
+    return b"".join([*parts, *added, _chunk(b"IEND", b"")])
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

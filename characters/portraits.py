@@ -8,13 +8,15 @@ import colorsys
 import io
 import math
 import random
+import struct
 import warnings
+import zlib
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from core.errors import Invalid
 
@@ -22,8 +24,10 @@ FOLDER: Final = "avatars"
 FULL: Final = (512, 768)
 SMALL: Final = (256, 384)
 PIXELS_MOST: Final = 50_000_000
+_DRAFT: Final = (1024, 1536)
+_GROUND: Final = (24, 22, 34)
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
-BYTES_MOST: Final = 16 * 1024 * 1024
+BYTES_MOST: Final = 24 * 1024 * 1024
 
 
 def read_picture(data: bytes) -> Image.Image:
@@ -36,17 +40,45 @@ def read_picture(data: bytes) -> Image.Image:
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             if picture.width * picture.height > PIXELS_MOST:
                 raise Invalid("The picture has too many pixels.", param="avatar")
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
+            picture.draft("RGB", _DRAFT)
+            return _opaque(ImageOps.exif_transpose(picture))
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        struct.error,
+        zlib.error,
+        Image.DecompressionBombError,
+        Warning,
+    ) as error:
         raise Invalid(
             "The picture cannot be read. PNG, JPEG, WebP and GIF work.", param="avatar"
         ) from error
 
 
+def _opaque(picture: Image.Image) -> Image.Image:
+    """Without see-through parts: they show a dark ground, not the colours hidden beneath."""
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    layered = picture.convert("RGBA")
+    ground = Image.new("RGB", layered.size, _GROUND)
+    ground.paste(layered, mask=layered.getchannel("A"))
+    return ground
+
+
+def name_of(picture: Image.Image) -> str:
+    """The name under which `store` keeps this picture."""
+    return _name(_encode(_covering(picture, FULL)))
+
+
+def _name(full: bytes) -> str:
+    return sha256(full).hexdigest()[:24]
+
+
 def store(picture: Image.Image) -> str:
     """Save both sizes and return the name to keep in `Project.avatar`."""
     full = _encode(_covering(picture, FULL))
-    name = sha256(full).hexdigest()[:24]
+    name = _name(full)
     folder = Path(settings.MEDIA_ROOT) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, data in (("", full), ("-s", _encode(_covering(picture, SMALL)))):

@@ -43,7 +43,16 @@ _named: Select[Character] = Select(_listed_as, user=int, name=str)
 def named(user: User, name: str) -> list[Character]:
     """Characters of this display name, whatever its case, among one's own and the public ones."""
     text = unicodedata.normalize("NFC", " ".join(name.split()))
+    if not text.isascii():
+        return _named_in_any_script(user, text)
     return _named.all(user=user.pk, name=connection.ops.prep_for_iexact_query(text))
+
+
+def _named_in_any_script(user: User, name: str) -> list[Character]:
+    """SQLite ignores case in ASCII alone, so the usual ways of writing are asked for by name."""
+    ways = {name, name.lower(), name.upper(), name.title(), name.capitalize()}
+    same = Q(name__iexact=name) | Q(name__in=ways)
+    return list(listed_for(user).filter(same)[:NAMESAKES_MOST])
 
 
 def with_short_id(user: User, short: str) -> QuerySet[Character]:

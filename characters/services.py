@@ -1,5 +1,6 @@
 """Making, changing, importing and deleting characters and their scenarios."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
+from PIL.Image import Image
 
 from accounts.models import User
 from catalog.models import Project
@@ -21,7 +23,9 @@ from engine.tokens import default_counter
 
 TEXT_CHARS_MOST: Final = 400_000
 TEXT_FIELDS: Final = ("tagline", *cards.TEXT_FIELDS)
-_SHORT_FIELDS: Final = {"nickname": 200, "tagline": 200, "creator": 200, "character_version": 200}
+_SHORT_FIELDS: Final = dict.fromkeys(("tagline", *cards.SHORT_FIELDS), cards.SHORT_CHARS_MOST)
+_TEXT_LISTS: Final = ("alternate_greetings", "group_only_greetings", "source")
+_HUES: Final = range(360)
 _PLAIN_FIELDS: Final = (
     "creator_notes_multilingual",
     "alternate_greetings",
@@ -37,6 +41,7 @@ _PLAIN_FIELDS: Final = (
     "visibility",
     "hue",
 )
+_NOT_IN_CARDS: Final = ("nsfw", "visibility", "hue")
 _COUNTED: Final = (
     "description",
     "personality",
@@ -53,21 +58,31 @@ def create_character(
 ) -> Character:
     """A new character. Fields are named as in the table. Raises Invalid; then nothing changed."""
     portrait = portraits.read_picture(picture) if picture else None
-    with transaction.atomic():
-        character = Character(owner=owner)
-        _apply(character, {"name": name, **given})
-        if portrait is None:
-            if "hue" not in given:
-                character.hue = portraits.hue_of_name(character.name)
-            portrait = portraits.paint(character.name, character.hue)
-        else:
-            character.hue = portraits.hue_of(portrait)
-        character.avatar = portraits.store(portrait)
-        tags = list(tags)
-        character.card_tags = tags
-        character.save()
-        set_tags(character, tags)
+    character = _draft(owner, {"name": name, **given}, tags, portrait)
+    _save(character)
     return character
+
+
+def _draft(
+    owner: User, given: dict[str, Any], tags: Iterable[str], portrait: Image | None
+) -> Character:
+    """A character that is not stored yet. Painting is slow, so no transaction waits for it."""
+    character = Character(owner=owner, card_tags=list(tags))
+    _apply(character, given)
+    if portrait is None:
+        if "hue" not in given:
+            character.hue = portraits.hue_of_name(character.name)
+        portrait = portraits.paint(character.name, character.hue)
+    else:
+        character.hue = portraits.hue_of(portrait)
+    character.avatar = portraits.store(portrait)
+    return character
+
+
+def _save(character: Character) -> None:
+    with transaction.atomic():
+        character.save()
+        set_tags(character, character.card_tags)
 
 
 def update_character(
@@ -79,11 +94,11 @@ def update_character(
 ) -> Character:
     """Change the given fields and no others. Raises Invalid; then nothing changed."""
     portrait = portraits.read_picture(picture) if picture else None
+    _apply(character, given)
+    if portrait is not None:
+        character.hue = portraits.hue_of(portrait)
+        character.avatar = portraits.store(portrait)
     with transaction.atomic():
-        _apply(character, given)
-        if portrait is not None:
-            character.hue = portraits.hue_of(portrait)
-            character.avatar = portraits.store(portrait)
         if tags is not None:
             character.card_tags = list(tags)
             set_tags(character, character.card_tags)
@@ -98,14 +113,26 @@ def _apply(character: Character, given: dict[str, Any]) -> None:
         elif field in TEXT_FIELDS:
             setattr(character, field, _text(field, value))
         elif field in _PLAIN_FIELDS:
-            setattr(character, field, value)
+            setattr(character, field, _checked(field, value))
         else:
             raise Invalid(f"A character has no field {field}.", param=field)
     character.token_count = count_tokens(character)
 
 
+def _checked(field: str, value: Any) -> Any:
+    if field == "visibility" and value not in Project.Visibility.values:
+        raise Invalid("Visibility is private, unlisted or public.", param=field)
+    if field == "hue" and value not in _HUES:
+        raise Invalid("A hue is a whole number from 0 to 359.", param=field)
+    if field in _TEXT_LISTS:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise Invalid(f"`{field}` is a list of texts.", param=field)
+        return [clean(item) for item in value]
+    return value
+
+
 def _name(value: str) -> str:
-    name = " ".join(clean(value).split())
+    name = unicodedata.normalize("NFC", " ".join(clean(value).split()))
     if not name:
         raise Invalid("A character needs a name.", param="name")
     return name[: cards.NAME_CHARS_MOST]
@@ -115,7 +142,7 @@ def _text(field: str, value: str) -> str:
     text = clean(value)
     most = _SHORT_FIELDS.get(field, TEXT_CHARS_MOST)
     if len(text) > most:
-        raise Invalid(f"This has {len(text)} characters; {most} is the most.", param=field)
+        raise Invalid(f"`{field}` has {len(text)} characters; {most} is the most.", param=field)
     return text
 
 
@@ -136,27 +163,30 @@ def import_card(*, owner: User, data: bytes, filename: str = "") -> Character:
 
 
 def store_card(*, owner: User, card: Card, data: bytes, filename: str = "") -> Character:
+    """A new character from a card that was read. Adds to its notes what storing it mended."""
+    names = ("name", *cards.TEXT_FIELDS, *_PLAIN_FIELDS)
+    given = {field: getattr(card, field) for field in names if field not in _NOT_IN_CARDS}
+    character = _draft(owner, given, card.tags, _portrait_in(card))
     with transaction.atomic():
-        character = create_character(
-            owner=owner,
-            name=card.name,
-            tags=card.tags,
-            picture=card.picture,
-            **{field: getattr(card, field) for field in TEXT_FIELDS if field != "tagline"},
-            **{
-                field: getattr(card, field)
-                for field in _PLAIN_FIELDS
-                if field not in ("nsfw", "visibility", "hue")
-            },
-        )
+        _save(character)
         CardOriginal.objects.create(
             character=character,
-            filename=Path(filename).name[:255],
+            filename=clean(Path(filename).name)[:255],
             media_type=card.media_type,
             sha256=sha256(data).hexdigest(),
             data=data,
         )
     return character
+
+
+def _portrait_in(card: Card) -> Image | None:
+    if card.picture is None:
+        return None
+    try:
+        return portraits.read_picture(card.picture)
+    except Invalid:
+        card.notes.append("The picture cannot be decoded; a portrait was painted instead.")
+        return None
 
 
 def trash_character(*, character: Character) -> None:
@@ -231,16 +261,17 @@ def import_paths(
 
 
 def _import_path(path: Path, owner: User, *, dry_run: bool) -> ImportReport:
+    name = clean(str(path))
     try:
         if path.stat().st_size > cards.FILE_BYTES_MOST:
             raise Invalid(f"The file is larger than {cards.FILE_BYTES_MOST // 2**20} MB.")
         data = path.read_bytes()
         card = cards.read_card(data, path.name)
         if dry_run:
-            return ImportReport(str(path), None, "", (f"would import {card.name}", *card.notes))
+            return ImportReport(name, None, "", (f"would import {card.name}", *card.notes))
         character = store_card(owner=owner, card=card, data=data, filename=path.name)
     except ReverieError as error:
-        return ImportReport(str(path), None, error.message)
+        return ImportReport(name, None, error.message)
     except OSError as error:
-        return ImportReport(str(path), None, f"The file cannot be read: {error.strerror}.")
-    return ImportReport(str(path), character, "", tuple(card.notes))
+        return ImportReport(name, None, f"The file cannot be read: {error.strerror}.")
+    return ImportReport(name, character, "", tuple(card.notes))
