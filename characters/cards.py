@@ -15,6 +15,7 @@ from typing import Any, Final
 import orjson
 
 from characters import png
+from characters.mending import Reader
 from core.errors import Invalid
 from core.text import clean
 
@@ -22,11 +23,8 @@ FILE_BYTES_MOST: Final = 24 * 1024 * 1024
 CARD_BYTES_MOST: Final = 12 * 1024 * 1024
 PIXELS_MOST: Final = 50_000_000
 NAME_CHARS_MOST: Final = 200
-SHORT_CHARS_MOST: Final = 200
 DEPTH_MOST: Final = 100
 SPEC_VERSION: Final = 3.0
-
-SHORT_FIELDS: Final = ("nickname", "creator", "character_version")
 
 TEXT_FIELDS: Final = (
     "nickname",
@@ -234,7 +232,7 @@ def _is_lorebook(root: dict[str, Any]) -> bool:
 def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: list[str]) -> Card:
     if "name" not in data:
         raise _refuse("The card has no `name`, so nobody could call this character.", "no_name")
-    reader = _Reader(data, notes)
+    reader = Reader(data, notes)
     name = unicodedata.normalize("NFC", " ".join(reader.text("name").split()))
     if not name:
         notes.append("The name was blank; it is called Unnamed now.")
@@ -265,90 +263,6 @@ def _from_data(data: dict[str, Any], spec: str, stale: dict[str, Any], notes: li
 
 def _root_only(spec: str) -> set[str]:
     return {"spec", "spec_version"} if spec == "chara_card_v1" else set()
-
-
-class _Reader:
-    """Reads fields of a card's data, mending what is often wrong and noting it."""
-
-    def __init__(self, data: dict[str, Any], notes: list[str]) -> None:
-        self._data = data
-        self._notes = notes
-
-    def _wrong(self, name: str, was: str) -> None:
-        self._notes.append(f"`{name}` {was}.")
-
-    def text(self, name: str) -> str:
-        value = self._data.get(name)
-        if value is None:
-            return ""
-        if not isinstance(value, str | int | float):
-            self._wrong(name, "was no text and was left out")
-            return ""
-        text = str(value)
-        if name in SHORT_FIELDS and len(text) > SHORT_CHARS_MOST:
-            self._wrong(name, f"was longer than {SHORT_CHARS_MOST} characters and was cut")
-            return text[:SHORT_CHARS_MOST]
-        return text
-
-    def texts(self, name: str) -> list[str]:
-        value = self._data.get(name)
-        if value is None:
-            return []
-        if isinstance(value, str):
-            self._wrong(name, "was one text and became a list of one")
-            return [value] if value else []
-        if not isinstance(value, list):
-            self._wrong(name, "was no list and was left out")
-            return []
-        kept = [item for item in value if isinstance(item, str)]
-        if len(kept) < len(value):
-            self._wrong(name, "held things that are no texts; they were left out")
-        return kept
-
-    def tags(self) -> list[str]:
-        value = self._data.get("tags")
-        if isinstance(value, str):
-            self._wrong("tags", "was one text and was split at its commas")
-            return [tag.strip() for tag in value.split(",") if tag.strip()]
-        return self.texts("tags")
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        value = self._data.get(name)
-        if value is None:
-            return {}
-        if isinstance(value, dict):
-            return value
-        self._wrong(name, "was no object and was left out")
-        return {}
-
-    def extensions(self) -> dict[str, Any]:
-        """As they are, for they are others' to read; a note where a known one is odd."""
-        found = self.mapping("extensions")
-        for name, kinds in (("talkativeness", int | float), ("fav", bool)):
-            if not isinstance(found.get(name), kinds | None):
-                self._wrong(f"extensions.{name}", "has an unusual kind of value and was kept")
-        prompt = found.get("depth_prompt")
-        if isinstance(prompt, dict) and not isinstance(prompt.get("depth"), int | None):
-            self._wrong("extensions.depth_prompt.depth", "is no number and was kept")
-        return found
-
-    def book(self) -> dict[str, Any] | None:
-        return self.mapping("character_book") or None
-
-    def assets(self) -> list[Any] | None:
-        value = self._data.get("assets")
-        if value is None or isinstance(value, list):
-            return value
-        self._wrong("assets", "was no list and was left out")
-        return None
-
-    def date(self, name: str) -> int | None:
-        value = self._data.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value is not None and not is_number:
-            self._wrong(name, "was no number and was left out")
-        most = 2**62
-        return int(value) if is_number and -most < value < most else None  # type: ignore[arg-type,operator]  # is_number says so
 
 
 def to_v3(card: Card) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from catalog.models import Project
 from catalog.services import set_tags
 from characters import cards, portraits
 from characters.cards import Card
+from characters.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
 from core.errors import Invalid, ReverieError
 from core.text import clean
@@ -23,7 +24,7 @@ from engine.tokens import default_counter
 
 TEXT_CHARS_MOST: Final = 400_000
 TEXT_FIELDS: Final = ("tagline", *cards.TEXT_FIELDS)
-_SHORT_FIELDS: Final = dict.fromkeys(("tagline", *cards.SHORT_FIELDS), cards.SHORT_CHARS_MOST)
+_SHORT_FIELDS: Final = dict.fromkeys(("tagline", *SHORT_FIELDS), SHORT_CHARS_MOST)
 _TEXT_LISTS: Final = ("alternate_greetings", "group_only_greetings", "source")
 _HUES: Final = range(360)
 _PLAIN_FIELDS: Final = (

@@ -106,6 +106,28 @@ def test_odd_extensions_are_kept_and_noted(extensions):
     assert len(card.notes) == 1
 
 
+@pytest.mark.parametrize(
+    ("entries", "read", "notes"),
+    [
+        ([{"keys": ["x"]}], [{"keys": ["x"]}], 0),
+        ({"0": {"keys": ["x"]}}, [{"keys": ["x"]}], 1),
+        (["x", {"keys": ["x"]}], [{"keys": ["x"]}], 1),
+        (5, [], 1),
+        (None, [], 1),
+    ],
+)
+def test_book_of_any_shape_becomes_a_list_that_pages_can_show(owner, client, entries, read, notes):
+    data = as_json(v2(character_book={"name": "b", "entries": entries}))
+    card = read_card(data)
+
+    character = services.store_card(owner=owner, card=card, data=data)
+
+    assert character.character_book == {"name": "b", "entries": read}
+    assert len(card.notes) == notes
+    client.force_login(owner)
+    assert client.get(f"/app/characters/{character.uid}").status_code == 200
+
+
 def test_long_short_fields_are_cut_with_a_note_and_the_file_keeps_them(owner):
     data = as_json(v2(creator="c" * 300))
     card = read_card(data)
