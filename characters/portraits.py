@@ -23,10 +23,10 @@ from core.errors import Invalid
 FOLDER: Final = "avatars"
 FULL: Final = (512, 768)
 SMALL: Final = (256, 384)
-PIXELS_MOST: Final = 50_000_000
+# What each decoder can be given and stay under a quarter of a gigabyte. JPEG is decoded small.
+PIXELS_MOST: Final = {"JPEG": 40_000_000, "PNG": 24_000_000, "GIF": 24_000_000, "WEBP": 15_000_000}
 _DRAFT: Final = (1024, 1536)
 _GROUND: Final = (24, 22, 34)
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF")
 BYTES_MOST: Final = 24 * 1024 * 1024
 
 
@@ -37,11 +37,12 @@ def read_picture(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(data), formats=FORMATS)
-            if picture.width * picture.height > PIXELS_MOST:
+            picture = Image.open(io.BytesIO(data), formats=list(PIXELS_MOST))
+            if picture.width * picture.height > PIXELS_MOST[str(picture.format)]:
                 raise Invalid("The picture has too many pixels.", param="avatar")
             picture.draft("RGB", _DRAFT)
-            return _opaque(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            return _opaque(_reduced(picture))
     except (
         OSError,
         ValueError,
@@ -54,6 +55,16 @@ def read_picture(data: bytes) -> Image.Image:
         raise Invalid(
             "The picture cannot be read. PNG, JPEG, WebP and GIF work.", param="avatar"
         ) from error
+
+
+def _reduced(picture: Image.Image) -> Image.Image:
+    """Large pictures brought near the size that is stored, before anything else copies them."""
+    factor = min(picture.width // FULL[0], picture.height // FULL[1])
+    if factor <= 1:
+        return picture
+    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    return picture.reduce(factor)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:

@@ -266,6 +266,21 @@ def test_photograph_is_turned_upright():
     assert portraits.read_picture(out.getvalue()).size == (40, 60)
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_large_pictures_of_every_mode_are_read_near_the_size_that_is_kept(mode):
+    out = io.BytesIO()
+    Image.new(mode, (1600, 2400)).save(out, "PNG")
+
+    read = portraits.read_picture(out.getvalue())
+
+    assert (read.mode, read.width < 1100, read.height < 1300) == ("RGB", True, True)
+
+
+def test_picture_that_would_fill_the_memory_is_refused():
+    with pytest.raises(Invalid, match="too many pixels"):
+        portraits.read_picture(picture((7000, 7000)))
+
+
 def test_clear_parts_of_a_picture_do_not_turn_into_what_lay_beneath():
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(out, "PNG")
