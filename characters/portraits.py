@@ -9,6 +9,7 @@ import io
 import math
 import random
 import struct
+import unicodedata
 import warnings
 import zlib
 from hashlib import sha256
@@ -26,6 +27,7 @@ SMALL: Final = (256, 384)
 # What each decoder can be given and stay under a quarter of a gigabyte. JPEG is decoded small.
 PIXELS_MOST: Final = {"JPEG": 40_000_000, "PNG": 24_000_000, "GIF": 24_000_000, "WEBP": 15_000_000}
 _DRAFT: Final = (1024, 1536)
+_NO_LETTER: Final = "\U0010ffff"
 _GROUND: Final = (24, 22, 34)
 BYTES_MOST: Final = 24 * 1024 * 1024
 
@@ -147,7 +149,12 @@ def paint(name: str, hue: int) -> Image.Image:
     _glow(canvas, lamp, hue)
     _stars(canvas, hue, chance)
     _hills(canvas, hue, chance, first=0.66)
-    _monogram(canvas, name, hue, lamp)
+    letter = unicodedata.normalize("NFD", name)[:1].upper()
+    font = ImageFont.load_default(size=330)
+    if _can_write(font, letter):
+        _monogram(canvas, letter, font, hue, lamp)
+    else:
+        _house(canvas, hue)
     _hills(canvas, hue + 12, chance, first=0.84)
     return canvas
 
@@ -200,10 +207,9 @@ def _hills(canvas: Image.Image, hue: int, chance: random.Random, *, first: float
         )
 
 
-def _monogram(canvas: Image.Image, name: str, hue: int, lamp: tuple[int, int]) -> None:
+def _monogram(canvas: Image.Image, letter: str, font: Any, hue: int, lamp: tuple[int, int]) -> None:
     """The initial, large and lit from the lamp's side, standing on the hills."""
     width, height = FULL
-    font = ImageFont.load_default(size=330)
     spot = (width // 2, int(height * 0.47))
     away = 7 if lamp[0] < width // 2 else -7
     for shift, colour, opacity in (
@@ -212,9 +218,26 @@ def _monogram(canvas: Image.Image, name: str, hue: int, lamp: tuple[int, int]) -
     ):
         mask = Image.new("L", FULL, 0)
         ImageDraw.Draw(mask).text(
-            (spot[0] + shift, spot[1] + abs(shift)), name[:1].upper(), opacity, font, anchor="mm"
+            (spot[0] + shift, spot[1] + abs(shift)), letter, opacity, font, anchor="mm"
         )
         canvas.paste(Image.new("RGB", FULL, colour), (0, 0), mask)
+
+
+def _can_write(font: Any, letter: str) -> bool:
+    """Whether the font draws this letter as anything but the box for letters it lacks."""
+    return bytes(font.getmask(letter)) != bytes(font.getmask(_NO_LETTER))
+
+
+def _house(canvas: Image.Image, hue: int) -> None:
+    """A gabled house on the hills with one window lit."""
+    draw = ImageDraw.Draw(canvas)
+    wall = _rgb(hue - 20, 0.55, 0.14)
+    draw.rectangle((190, 460, 322, 600), fill=wall)
+    draw.polygon([(170, 464), (256, 370), (342, 464)], fill=wall)
+    draw.rectangle((284, 380, 304, 440), fill=wall)
+    draw.rounded_rectangle((232, 480, 280, 540), 6, fill=_rgb(hue + 38, 0.32, 0.98))
+    draw.line((256, 480, 256, 540), fill=wall, width=4)
+    draw.line((232, 510, 280, 510), fill=wall, width=4)
 
 
 def _circle(centre: tuple[float, float], radius: float) -> tuple[float, float, float, float]:

@@ -256,6 +256,16 @@ def test_update_refuses_and_changes_nothing(owner, given, param):
     assert (row.visibility, row.alternate_greetings) == (Project.Visibility.PRIVATE, [])
 
 
+@pytest.mark.parametrize(
+    ("name", "has_house"), [("Луна", True), ("月", True), ("🌙", True), ("Émile", False)]
+)
+def test_portrait_of_a_name_that_the_font_lacks_shows_a_lit_house(name, has_house):
+    painted = portraits.paint(name, 40)
+
+    window, wall = painted.getpixel((244, 495)), painted.getpixel((200, 480))
+    assert (sum(window) > 450 and sum(wall) < 120) is has_house
+
+
 def test_photograph_is_turned_upright():
     photo = Image.new("RGB", (60, 40), (250, 0, 0))
     exif = photo.getexif()
