@@ -193,7 +193,7 @@ def _chat_for(
         return opening.locked(chat.uid), False
     lane_key = lane_of(inbound, request, target)
     if inbound.chat != "new":
-        found = opening.locked_lane(lane_key)
+        found = opening.locked_lane(lane_key, target.character)
         if found is not None:
             return found, False
     return _start(request, target, lane_key, greet=len(inbound.lines) == 1), True

@@ -278,12 +278,12 @@ def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
     )
 
 
-def _chats() -> "QuerySet[Chat]":
+def _chats(*joined: str) -> "QuerySet[Chat]":
     """Chats with what a prompt needs, to be locked."""
-    return Chat.objects.select_for_update(of=("self",)).select_related("character", "scenario")
+    return Chat.objects.select_for_update(of=("self",)).select_related("scenario", *joined)
 
 
-_by_uid: Select[Chat] = Select(lambda uid: _chats().filter(uid=uid), uid=str)
+_by_uid: Select[Chat] = Select(lambda uid: _chats("character").filter(uid=uid), uid=str)
 _by_lane: Select[Chat] = Select(
     lambda lane: _chats().filter(lane_key=lane, trashed_at=None), lane=str
 )
@@ -297,9 +297,12 @@ def locked(chat_uid: str) -> Chat:
     return chat
 
 
-def locked_lane(lane_key: str) -> Chat | None:
-    """The chat that a lane points to, locked, or None."""
-    return _by_lane.first(lane=lane_key)
+def locked_lane(lane_key: str, character: Character) -> Chat | None:
+    """The chat with this character that a lane points to, locked, or None."""
+    chat = _by_lane.first(lane=lane_key)
+    if chat is not None:
+        chat.character = character
+    return chat
 
 
 def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:

@@ -8,9 +8,10 @@ are found at the first call. Used where the bench shows that it matters, and now
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 
@@ -46,16 +47,53 @@ class _Compiled:
                     self.names[place] = name
 
     def values(self, given: Values) -> list[Any]:
-        adapted = {
-            name: connection.ops.adapt_datetimefield_value(value)
-            if isinstance(value, datetime)
-            else value
-            for name, value in given.items()
-        }
+        adapted = given
+        for name, value in given.items():
+            if type(value) is datetime:
+                adapt = connections["default"].ops.adapt_datetimefield_value
+                adapted = {**adapted, name: adapt(value)}
         return [
             constant if name is None else adapted[name]
             for name, constant in zip(self.names, self.constants, strict=True)
         ]
+
+
+def _execute(sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+    """Run one statement and return what `fetch` takes from its cursor.
+
+    Straight to the driver, because Django's wrappers cost more than the statement; the usual
+    way where somebody listens (query counts, debugging).
+    """
+    database = connections["default"]
+    if database.queries_logged or database.execute_wrappers:
+        with database.cursor() as wrapped:
+            wrapped.execute(sql, values)
+            return fetch(wrapped)
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        cursor = database.connection.execute(_for_driver(sql, database.vendor), values)
+        try:
+            return fetch(cursor)
+        finally:
+            cursor.close()
+
+
+@lru_cache(maxsize=256)
+def _for_driver(sql: str, vendor: str) -> str:
+    return sql.replace("%s", "?").replace("%%", "%") if vendor == "sqlite" else sql
+
+
+def _all_rows(cursor: Any) -> Any:
+    return cursor.fetchall()
+
+
+def _first_row(cursor: Any) -> Any:
+    return cursor.fetchone()
+
+
+def _row_count(cursor: Any) -> Any:
+    return cursor.rowcount
 
 
 class _Statement:
@@ -65,9 +103,9 @@ class _Statement:
         self._compiled: dict[str, Any] = {}
 
     def _get(self) -> Any:
-        found = self._compiled.get(connection.vendor)
+        found = self._compiled.get(connections["default"].vendor)
         if found is None:
-            found = self._compiled[connection.vendor] = self._compile()
+            found = self._compiled[connections["default"].vendor] = self._compile()
         return found
 
     def _compile(self) -> Any:
@@ -100,9 +138,7 @@ class Select(_Statement, Generic[M]):
 
     def all(self, **values: Any) -> list[M]:
         compiled, compiler, converters = self._get()
-        with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, compiled.values(values))
-            rows: Any = cursor.fetchall()
+        rows: Any = _execute(compiled.sql, compiled.values(values), _all_rows)
         if converters:
             rows = compiler.apply_converters(rows, converters)
         return list(self._instances(compiler, rows))
@@ -155,15 +191,16 @@ class Update(_Statement):
 
         compiled = _Compiled(compile_, self._kinds)
         if self._returning:
-            columns = ", ".join(connection.ops.quote_name(name) for name in self._returning)
+            columns = ", ".join(
+                connections["default"].ops.quote_name(name) for name in self._returning
+            )
             compiled.sql += f" RETURNING {columns}"
         return compiled
 
     def __call__(self, **values: Any) -> Any:
         compiled = self._get()
-        with connection.cursor() as cursor:
-            cursor.execute(compiled.sql, compiled.values(values))
-            return cursor.fetchone() if self._returning else cursor.rowcount
+        fetch = _first_row if self._returning else _row_count
+        return _execute(compiled.sql, compiled.values(values), fetch)
 
 
 class Insert(_Statement):
@@ -180,35 +217,50 @@ class Insert(_Statement):
     def _compile(self) -> Any:
         meta = self._model._meta
         fields = [f for f in meta.local_concrete_fields if not isinstance(f, models.AutoField)]
-        quote = connection.ops.quote_name
+        quote = connections["default"].ops.quote_name
         columns = ", ".join(quote(str(field.column)) for field in fields)
         places = ", ".join(itertools.repeat("%s", len(fields)))
         sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608 - names are the model's
         if self._ignore:
             sql += " ON CONFLICT DO NOTHING"
-        return sql, [(field, _default(field)) for field in fields]
+        row: list[Any] = []
+        made: list[tuple[int, Any, Callable[[], Any]]] = []
+        for place, field in enumerate(fields):
+            default = _default(field)
+            if callable(default):
+                made.append((place, field, default))
+                row.append(None)
+            else:
+                row.append(_prepared(field, default))
+        places_of = {field.attname: (place, field) for place, field in enumerate(fields)}
+        return sql, row, made, places_of
 
     def __call__(self, **values: Any) -> None:
-        sql, fields = self._get()
-        row = [
-            _prepared(field, values.pop(field.attname) if field.attname in values else default())
-            for field, default in fields
-        ]
-        if values:
-            raise TypeError(f"{self._model.__name__} has no columns {', '.join(values)}")
-        with connection.cursor() as cursor:
-            cursor.execute(sql, row)
+        sql, template, made, places = self._get()
+        row = template.copy()
+        for place, field, default in made:
+            if field.attname not in values:
+                row[place] = _prepared(field, default())
+        try:
+            for name, value in values.items():
+                place, field = places[name]
+                row[place] = _prepared(field, value)
+        except KeyError as error:
+            raise TypeError(f"{self._model.__name__} has no column {error}") from error
+        _execute(sql, row, _row_count)
 
 
-def _default(field: Any) -> Callable[[], Any]:
+def _default(field: Any) -> Any:
+    """The field's default: a value, or something to call for each row."""
     if getattr(field, "auto_now_add", False) or getattr(field, "auto_now", False):
         return lambda: datetime.now(UTC)
-    get_default: Callable[[], Any] = field.get_default
-    return get_default
+    if field.has_default() and callable(field.default):
+        return field.default
+    return field.get_default()
 
 
 def _prepared(field: Any, value: Any) -> Any:
     """The value as the database takes it. Plain texts and numbers are that already."""
     if value is None or type(value) in (str, int, bool):
         return value
-    return field.get_db_prep_save(value, connection)
+    return field.get_db_prep_save(value, connections["default"])

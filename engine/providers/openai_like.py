@@ -46,6 +46,7 @@ class OpenAILike:
     ) -> None:
         self.name = name
         self._base = api_base(base_url)
+        self._completions = httpx.URL(f"{self._base}/chat/completions")
         self._client = client
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
@@ -56,7 +57,7 @@ class OpenAILike:
         try:
             async with self._client().stream(
                 "POST",
-                f"{self._base}/chat/completions",
+                self._completions,
                 content=orjson.dumps(payload(request)),
                 headers=self._headers,
             ) as response:

@@ -114,4 +114,4 @@ def test_insert_refuses_columns_that_are_not_there():
     with pytest.raises(TypeError) as raised:
         Insert(Hold)(colour="red")
 
-    assert "no columns colour" in str(raised.value)
+    assert "no column 'colour'" in str(raised.value)
