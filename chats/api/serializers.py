@@ -13,6 +13,10 @@ class TurnSerializer(serializers.ModelSerializer[Turn]):
     turn_id = serializers.CharField(source="uid")
     session_id = serializers.CharField(source="chat_id")
     message_id = serializers.CharField(source="reply")
+    # Declared, because the bounds that would be derived differ from database to database.
+    prompt_tokens = serializers.IntegerField(min_value=0)
+    completion_tokens = serializers.IntegerField(min_value=0)
+    amount_micro = serializers.IntegerField(min_value=0)
 
     class Meta:
         model = Turn
