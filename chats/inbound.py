@@ -154,17 +154,18 @@ def _answer(
     inbound: Inbound, request: Request, target: Somebody, chat: Chat, *, is_new: bool
 ) -> Opened:
     """Align what the client sent with the chat and answer it."""
-    path = tree.path(chat.uid, limit=tree.WINDOW)
+    voice = opening.voice_of(request.user, chat.character)
+    path = tree.path(chat.uid, chars=voice.chars)
     decided = _plan(inbound, path)
-    if decided.outcome in ("branched", "new") and len(path) == tree.WINDOW:
-        path = tree.path(chat.uid, limit=None)
+    if decided.outcome in ("branched", "new") and path and path[0].position > 0:
+        path = tree.path(chat.uid, chars=tree.ALL)
         decided = _plan(inbound, path)
     if decided.outcome == "new" and not is_new:
         chat = _start(request, target, lane_of(inbound, request, target), greet=False)
         path, is_new = [], True
     if is_new:
         decided = Plan("new", len(path) - 1, decided.add)
-    return opening.open_planned(request, chat, decided, path, decided.header)
+    return opening.open_planned(request, chat, voice, decided, path, decided.header)
 
 
 def _plan(inbound: Inbound, path: list[tree.Node]) -> Plan:
@@ -223,8 +224,7 @@ def _open_plain(inbound: Inbound, key: ApiKey, target: PlainModel) -> Opened:
 def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
     """The character answers from the client's own messages; nothing is kept but usage."""
     chat = Chat(user=key.user, character=target.character, scenario=target.scenario)
-    preference = opening.preference_of(key.user, target.character)
-    spec = opening.pick(preference)
+    preference, spec = opening.voice_of(key.user, target.character)
     path = [
         tree.Node("", index, line.role, line.content) for index, line in enumerate(inbound.lines)
     ]

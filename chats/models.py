@@ -104,7 +104,8 @@ class Message(models.Model):
     class Meta:
         ordering = ("position", "uid")
         indexes = (
-            models.Index(fields=("chat", "active", "position"), name="chats_message_path"),
+            # Partial, because SQLite does not see that `WHERE active` means `active = 1`.
+            models.Index(fields=("chat", "position"), condition=Q(active=True), name="chats_path"),
             models.Index(
                 fields=("trashed_at",), condition=Q(trashed_at__isnull=False), name="chats_trash"
             ),

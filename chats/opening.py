@@ -6,6 +6,7 @@ fails, nothing has happened.
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -30,6 +31,7 @@ from llm import registry
 from llm.registry import ModelSpec
 
 PROMPT_MARGIN_PERCENT = 25
+CHARS_PER_TOKEN_MOST = 8
 
 
 class Busy(Conflict):
@@ -45,6 +47,18 @@ def busy() -> Busy:
     )
 
 
+class Voice(NamedTuple):
+    """Which model speaks for a character to this person, and how they like it."""
+
+    preference: CharacterPreference | None
+    spec: ModelSpec
+
+    @property
+    def chars(self) -> int:
+        """How much text of a chat is read so that the model's window is filled."""
+        return self.spec.context_tokens * CHARS_PER_TOKEN_MOST
+
+
 def lease(chat: Chat, turn_uid: str, now: datetime) -> None:
     """Take the chat for one turn, or raise Busy. A lease that ran out is cleaned up first."""
     if chat.turn and chat.lease_expires_at is not None:
@@ -58,7 +72,7 @@ def lease(chat: Chat, turn_uid: str, now: datetime) -> None:
 
 
 def open_planned(
-    request: Request, chat: Chat, plan: Plan, path: list[tree.Node], sync: str
+    request: Request, chat: Chat, voice: Voice, plan: Plan, path: list[tree.Node], sync: str
 ) -> Opened:
     """Begin a turn that answers what `plan` adds to the shown path. Runs inside a transaction."""
     now = timezone.now()
@@ -72,6 +86,7 @@ def open_planned(
     return _begin(
         request,
         chat,
+        voice,
         turn_uid,
         path=kept + added,
         has_versions=len(path) > len(kept) and not plan.add,
@@ -119,10 +134,18 @@ def open_again(request: Request, chat: Chat, parent: Message | None) -> Opened:
     now = timezone.now()
     turn_uid = new_uid()
     lease(chat, turn_uid, now)
-    position = -1 if parent is None else parent.position
-    path = tree.path(chat.uid, limit=tree.WINDOW, up_to=position) if parent else []
+    voice = voice_of(request.user, chat.character)
+    path = tree.path(chat.uid, chars=voice.chars, up_to=parent.position) if parent else []
     return _begin(
-        request, chat, turn_uid, path=path, has_versions=True, user_message_uid="", sync="", now=now
+        request,
+        chat,
+        voice,
+        turn_uid,
+        path=path,
+        has_versions=True,
+        user_message_uid="",
+        sync="",
+        now=now,
     )
 
 
@@ -131,10 +154,12 @@ def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
     now = timezone.now()
     turn_uid = new_uid()
     lease(chat, turn_uid, now)
-    path = tree.path(chat.uid, limit=tree.WINDOW, up_to=reply.position - 1)
+    voice = voice_of(request.user, chat.character)
+    path = tree.path(chat.uid, chars=voice.chars, up_to=reply.position - 1)
     return _begin(
         request,
         chat,
+        voice,
         turn_uid,
         path=path,
         has_versions=False,
@@ -148,6 +173,7 @@ def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
 def _begin(
     request: Request,
     chat: Chat,
+    voice: Voice,
     turn_uid: str,
     *,
     path: list[tree.Node],
@@ -158,8 +184,7 @@ def _begin(
     continued: Message | None = None,
 ) -> Opened:
     """Assemble, reserve and write the turn's row. The lease is held already."""
-    preference = preference_of(request.user, chat.character)
-    spec = pick(preference)
+    preference, spec = voice
     kept_free = reply_tokens(spec, request.sampling)
     prompt = context.assemble_for(
         chat,
@@ -253,6 +278,11 @@ def preference_of(user: User, character: Character) -> CharacterPreference | Non
     return _preference.first(user=user.pk, character=character.pk)
 
 
+def voice_of(user: User, character: Character) -> Voice:
+    preference = preference_of(user, character)
+    return Voice(preference, pick(preference))
+
+
 def pick(preference: CharacterPreference | None) -> ModelSpec:
     """The model this person prefers for this character, while it is on; else the default."""
     if preference is not None and preference.model is not None:
@@ -310,9 +340,10 @@ def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str
     with transaction.atomic():
         chat = locked(chat_uid)
         if request.kind == Turn.Kind.REPLY:
-            path = tree.path(chat.uid, limit=tree.WINDOW)
+            voice = voice_of(request.user, chat.character)
+            path = tree.path(chat.uid, chars=voice.chars)
             plan = Plan("appended", len(path) - 1, (Line.of("user", content),))
-            return open_planned(request, chat, plan, path, "")
+            return open_planned(request, chat, voice, plan, path, "")
         reply = _target(chat, message_uid)
         if request.kind == Turn.Kind.CONTINUE:
             if reply.role != Message.Role.ASSISTANT:

@@ -14,8 +14,10 @@ from chats.models import Message
 from core.ids import new_uid
 from core.prepared import Insert, Select
 
-WINDOW: Final = 400
-"""How much of a long path is read at first: more than most models' windows hold."""
+ALL: Final = 2**62
+"""More characters than any chat has."""
+_FIRST_READ: Final = 48
+_NEXT_READ: Final = 400
 _END: Final = 2**31 - 1
 
 
@@ -46,16 +48,28 @@ def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     return rows.order_by("-position").values_list("uid", "position", "role", "content")
 
 
-_window: Select[Any] = Select(lambda chat, up_to: _shown(chat, up_to)[:WINDOW], chat=str, up_to=int)
+_newest: Select[Any] = Select(
+    lambda chat, up_to: _shown(chat, up_to)[:_FIRST_READ], chat=str, up_to=int
+)
+_older: Select[Any] = Select(
+    lambda chat, up_to: _shown(chat, up_to)[:_NEXT_READ], chat=str, up_to=int
+)
 _insert = Insert(Message)
 
 
-def path(chat_uid: str, *, limit: int | None, up_to: int | None = None) -> list[Node]:
-    """The shown path, oldest first: its last `limit` messages, or all of it for None."""
-    if limit == WINDOW:
-        found = _window.all(chat=chat_uid, up_to=_END if up_to is None else up_to)
-    else:
-        found = list(_shown(chat_uid, _END if up_to is None else up_to)[:limit])
+def path(chat_uid: str, *, chars: int, up_to: int = _END) -> list[Node]:
+    """The end of the shown path, oldest first: at least its last `chars` characters.
+
+    Read in steps, so that a long chat costs what a prompt can hold and not what it has grown to.
+    """
+    found = _newest.all(chat=chat_uid, up_to=up_to)
+    is_whole = len(found) < _FIRST_READ
+    read = sum(len(row[3]) for row in found)
+    while not is_whole and read < chars and found[-1][1] > 0:
+        more = _older.all(chat=chat_uid, up_to=found[-1][1] - 1)
+        is_whole = len(more) < _NEXT_READ
+        read += sum(len(row[3]) for row in more)
+        found += more
     return [Node(*row) for row in reversed(found)]
 
 
