@@ -48,7 +48,8 @@ _WORDS = [_framed(_chunk({"content": f"tick{number}"})) for number in range(256)
 
 
 async def _stream(writer: asyncio.StreamWriter, body: bytes) -> None:
-    orders = {name: float(value) for name, value in _ORDER.findall(body)}
+    newest = body[body.rfind(b"chunks=") :]
+    orders = {name: float(value) for name, value in _ORDER.findall(newest)}
     chunks, every = int(orders.get(b"chunks", 1)), orders.get(b"every", 0.0)
     writer.write(_HEAD + _framed(_ROLE))
     if not every:
@@ -58,7 +59,7 @@ async def _stream(writer: asyncio.StreamWriter, body: bytes) -> None:
             writer.write(_framed(_chunk({"content": f"t{time.monotonic_ns()} "})))
             await writer.drain()
             await asyncio.sleep(every)
-    if b"hold" in body:
+    if b"hold" in newest:
         await asyncio.sleep(600)
     writer.write(_framed(_FINISH) + _framed(_USAGE % chunks) + _framed(b"data: [DONE]\n\n"))
     writer.write(b"0\r\n\r\n")

@@ -176,7 +176,7 @@ def _plan(inbound: Inbound, path: list[tree.Node]) -> Plan:
 
 
 def _lines(path: list[tree.Node]) -> list[Line]:
-    return [Line.of(node.role, node.content) for node in path]
+    return [Line(node.role, node.content) for node in path]
 
 
 def lane_of(inbound: Inbound, request: Request, target: Somebody) -> str:

@@ -342,7 +342,7 @@ def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str
         if request.kind == Turn.Kind.REPLY:
             voice = voice_of(request.user, chat.character)
             path = tree.path(chat.uid, chars=voice.chars)
-            plan = Plan("appended", len(path) - 1, (Line.of("user", content),))
+            plan = Plan("appended", len(path) - 1, (Line("user", content),))
             return open_planned(request, chat, voice, plan, path, "")
         reply = _target(chat, message_uid)
         if request.kind == Turn.Kind.CONTINUE:

@@ -7,6 +7,7 @@ nothing is ever deleted unless the two demonstrably share a reply.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from core.text import normalised
@@ -14,17 +15,17 @@ from core.text import normalised
 Outcome = Literal["appended", "regenerated", "trimmed", "branched", "new"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Line:
-    """One message of either side, with its text in comparable form."""
+    """One message of either side."""
 
     role: str
     content: str
-    text: str
 
-    @classmethod
-    def of(cls, role: str, content: str) -> "Line":
-        return cls(role, content, normalised(content))
+    @cached_property
+    def text(self) -> str:
+        """The content in comparable form."""
+        return normalised(self.content)
 
     def same(self, other: "Line") -> bool:
         return self.role == other.role and self.text == other.text

@@ -7,6 +7,8 @@ Upstream addresses are the operator's and may be local. Addresses that users giv
 import asyncio
 import ipaddress
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -23,7 +25,25 @@ _SCHEMES: Final = {"http", "https"}
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 
+_TIMEOUT: Final = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
+_EXTENSIONS: Final = {"timeout": _TIMEOUT.as_dict()}
+
+_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = WeakKeyDictionary()
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+
+
+def transport() -> AiohttpTransport:
+    """The connections of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _transports.get(loop)
+    if found is None:
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS_MOST,
+            max_keepalive_connections=CONNECTIONS_MOST,
+            keepalive_expiry=30,
+        )
+        found = _transports[loop] = AiohttpTransport(limits=limits, trust_env=False)
+    return found
 
 
 def client() -> httpx.AsyncClient:
@@ -31,23 +51,34 @@ def client() -> httpx.AsyncClient:
     loop = asyncio.get_running_loop()
     found = _clients.get(loop)
     if found is None or found.is_closed:
-        limits = httpx.Limits(
-            max_connections=CONNECTIONS_MOST,
-            max_keepalive_connections=CONNECTIONS_MOST,
-            keepalive_expiry=30,
-        )
         found = _clients[loop] = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=limits, trust_env=False),
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS),
-            follow_redirects=False,
-            trust_env=False,
+            transport=transport(), timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )
     return found
 
 
+@asynccontextmanager
+async def post(
+    url: httpx.URL, *, content: bytes, headers: httpx.Headers
+) -> AsyncIterator[httpx.Response]:
+    """A POST whose answer is read as it comes.
+
+    Straight through the transport: the client's cookies, redirects and authentication, which
+    a model's server has no use for, cost as much as the request itself.
+    """
+    request = httpx.Request("POST", url, headers=headers, content=content, extensions=_EXTENSIONS)
+    response = await transport().handle_async_request(request)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
 async def aclose() -> None:
     """Close the running loop's client and its connections."""
-    found = _clients.pop(asyncio.get_running_loop(), None)
+    loop = asyncio.get_running_loop()
+    _clients.pop(loop, None)
+    found = _transports.pop(loop, None)
     if found is not None:
         await found.aclose()
 

@@ -72,11 +72,21 @@ def _execute(sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
     database.ensure_connection()
     database.validate_no_broken_transaction()
     with database.wrap_database_errors:
-        cursor = database.connection.execute(_for_driver(sql, database.vendor), values)
+        cursor = _cursor(database)
+        cursor.execute(_for_driver(sql, database.vendor), values)
         try:
             return fetch(cursor)
         finally:
             cursor.close()
+
+
+def _cursor(database: Any) -> Any:
+    """The driver's own cursor; psycopg's binds on the server, where it prepares statements."""
+    if database.vendor == "postgresql":
+        from psycopg import Cursor  # noqa: PLC0415 - not there where only SQLite is used
+
+        return Cursor(database.connection)
+    return database.connection.cursor()
 
 
 @lru_cache(maxsize=256)

@@ -92,10 +92,10 @@ def _lines(messages: list[MessageIn]) -> list[Line]:
             )
         if message.role == "assistant" and not text.strip():
             continue
-        lines.append(Line.of(message.role, text))
+        lines.append(Line(message.role, text))
         if message.role == "user":
             newest = len(lines)
-    if newest and not lines[newest - 1].text:
+    if newest and not lines[newest - 1].content.strip():
         raise Invalid(
             "The newest user message has no text.", code="empty_message", param="messages"
         )

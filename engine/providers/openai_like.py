@@ -1,7 +1,7 @@
 """Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -34,32 +34,23 @@ def api_base(url: str) -> str:
 
 
 class OpenAILike:
-    """One upstream address. `client` is for tests; by default the process's pooled one."""
+    """One upstream address."""
 
-    def __init__(
-        self,
-        name: str,
-        base_url: str,
-        *,
-        api_key: str = "",
-        client: Callable[[], httpx.AsyncClient] = http.client,
-    ) -> None:
+    def __init__(self, name: str, base_url: str, *, api_key: str = "") -> None:
         self.name = name
         self._base = api_base(base_url)
         self._completions = httpx.URL(f"{self._base}/chat/completions")
-        self._client = client
-        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        self._headers = httpx.Headers(
+            {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        )
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Batch]:
         """Batches of events, one per network read. Raises Retryable or Terminal."""
         try:
-            async with self._client().stream(
-                "POST",
-                self._completions,
-                content=orjson.dumps(payload(request)),
-                headers=self._headers,
+            async with http.post(
+                self._completions, content=orjson.dumps(payload(request)), headers=self._headers
             ) as response:
                 if response.status_code != _OK:
                     raise failure_of_status(
@@ -81,7 +72,7 @@ class OpenAILike:
     async def list_models(self) -> list[UpstreamModel]:
         """What the upstream says it serves. Raises Retryable or Terminal."""
         try:
-            response = await self._client().get(
+            response = await http.client().get(
                 f"{self._base}/models", headers=self._headers, timeout=10
             )
         except httpx.HTTPError as error:

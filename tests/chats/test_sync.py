@@ -11,7 +11,7 @@ STORED = ["a:Welcome.", "u:One", "a:First.", "u:Two", "a:Second.", "u:Three", "a
 
 def lines(*texts: str) -> list[Line]:
     roles = {"u": "user", "a": "assistant"}
-    return [Line.of(roles[text[0]], text[2:]) for text in texts]
+    return [Line(roles[text[0]], text[2:]) for text in texts]
 
 
 def decide(sent: list[str], stored: list[str] = STORED) -> tuple:
