@@ -17,7 +17,7 @@ from billing.models import MICRO, Account, Charge, Hold, LedgerEntry, Usage
 from billing.pricing import price
 from core import metrics
 from core.errors import InsufficientCredits, Invalid
-from core.prepared import Insert, Update
+from core.prepared import Insert, Update, Write, write_together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,17 +182,12 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
         amount: int = min(usage.price_micro, held)
         if usage.price_micro > amount:
             metrics.hold_exceeded(usage.price_micro - amount)
-        if amount:
-            _insert_entry(
-                account_id=account_id,
-                key=f"charge:{key}",
-                kind=str(LedgerEntry.Kind.CHARGE),
-                amount_micro=-amount,
-                note=usage.model,
-            )
-        _charge_account(account=account_id, amount=amount, held=held)
-        _record_charge(key, account_id, usage, amount)
-        _record_usage(key, user_id, usage, amount)
+        write_together(
+            *_entry(key, account_id, usage, amount),
+            _charge_account.bind(account=account_id, amount=amount, held=held),
+            _charge(key, account_id, usage, amount),
+            _usage(key, user_id, usage, amount),
+        )
     return amount
 
 
@@ -200,7 +195,7 @@ def _settle_again(key: str, user_id: int, usage: Metered) -> int:
     """No hold was open: it was settled before, or the work was free and is only counted."""
     charged = Charge.objects.filter(key=key).values_list("amount_micro", flat=True).first()
     if charged is None and not Hold.objects.filter(key=key).exists():
-        _record_usage(key, user_id, usage, 0)
+        write_together(_usage(key, user_id, usage, 0))
     return charged or 0
 
 
@@ -210,8 +205,21 @@ def extend(*, key: str, seconds: int) -> None:
     Hold.objects.filter(key=key, state=Hold.State.OPEN).update(expires_at=until)
 
 
-def _record_charge(key: str, account_id: int, usage: Metered, amount: int) -> None:
-    _insert_charge(
+def _entry(key: str, account_id: int, usage: Metered, amount: int) -> tuple[Write, ...]:
+    if not amount:
+        return ()
+    entry = _insert_entry.bind(
+        account_id=account_id,
+        key=f"charge:{key}",
+        kind=str(LedgerEntry.Kind.CHARGE),
+        amount_micro=-amount,
+        note=usage.model,
+    )
+    return (entry,)
+
+
+def _charge(key: str, account_id: int, usage: Metered, amount: int) -> Write:
+    return _insert_charge.bind(
         key=key,
         account_id=account_id,
         model=usage.model,
@@ -225,9 +233,9 @@ def _record_charge(key: str, account_id: int, usage: Metered, amount: int) -> No
     )
 
 
-def _record_usage(key: str, user_id: int, usage: Metered, amount: int) -> None:
+def _usage(key: str, user_id: int, usage: Metered, amount: int) -> Write:
     """One row for each key: the database drops a second one, also when two come at once."""
-    _insert_usage(
+    return _insert_usage.bind(
         key=key,
         user_id=user_id,
         api_key=usage.api_key,

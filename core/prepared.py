@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from django.db import connections, models
 from django.db.models.query import ModelIterable, get_related_populators
@@ -72,26 +72,49 @@ def _execute(sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
     database.ensure_connection()
     database.validate_no_broken_transaction()
     with database.wrap_database_errors:
-        cursor = _cursor(database)
-        cursor.execute(_for_driver(sql, database.vendor), values)
+        cursor = _execute_on(database, sql, values)
         try:
             return fetch(cursor)
         finally:
             cursor.close()
 
 
-def _cursor(database: Any) -> Any:
-    """The driver's own cursor; psycopg's binds on the server, where it prepares statements."""
+def _execute_on(database: Any, sql: str, values: list[Any]) -> Any:
     if database.vendor == "postgresql":
         from psycopg import Cursor  # noqa: PLC0415 - not there where only SQLite is used
 
-        return Cursor(database.connection)
-    return database.connection.cursor()
+        # Unlike Django's, this cursor binds on the server, which then plans a statement once.
+        return Cursor(database.connection).execute(sql, values, prepare=True)
+    return database.connection.execute(_for_driver(sql), values)
 
 
 @lru_cache(maxsize=256)
-def _for_driver(sql: str, vendor: str) -> str:
-    return sql.replace("%s", "?").replace("%%", "%") if vendor == "sqlite" else sql
+def _for_driver(sql: str) -> str:
+    return sql.replace("%s", "?").replace("%%", "%")
+
+
+class Write(NamedTuple):
+    """A change with its values, not made yet: see `write_together`."""
+
+    sql: str
+    values: list[Any]
+
+
+def write_together(*writes: Write) -> None:
+    """Make several changes, in this order, in one trip to the database where it allows that.
+
+    Call inside a transaction: an error may come from any of them, and then none must stay.
+    """
+    database = connections["default"]
+    if database.vendor != "postgresql" or database.queries_logged or database.execute_wrappers:
+        for write in writes:
+            _execute(write.sql, write.values, _row_count)
+        return
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors, database.connection.pipeline():
+        for write in writes:
+            _execute_on(database, write.sql, write.values)
 
 
 def _all_rows(cursor: Any) -> Any:
@@ -207,6 +230,10 @@ class Update(_Statement):
             compiled.sql += f" RETURNING {columns}"
         return compiled
 
+    def bind(self, **values: Any) -> Write:
+        compiled = self._get()
+        return Write(compiled.sql, compiled.values(values))
+
     def __call__(self, **values: Any) -> Any:
         compiled = self._get()
         fetch = _first_row if self._returning else _row_count
@@ -246,6 +273,10 @@ class Insert(_Statement):
         return sql, row, made, places_of
 
     def __call__(self, **values: Any) -> None:
+        write = self.bind(**values)
+        _execute(write.sql, write.values, _row_count)
+
+    def bind(self, **values: Any) -> Write:
         sql, template, made, places = self._get()
         row = template.copy()
         for place, field, default in made:
@@ -257,7 +288,7 @@ class Insert(_Statement):
                 row[place] = _prepared(field, value)
         except KeyError as error:
             raise TypeError(f"{self._model.__name__} has no column {error}") from error
-        _execute(sql, row, _row_count)
+        return Write(sql, row)
 
 
 def _default(field: Any) -> Any:

@@ -128,6 +128,8 @@ else:
     DATABASE_THREADS = env_int("REVERIE_DATABASE_THREADS", 8, least=1)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    # Lets `core.prepared` prepare its statements; Django's own are never prepared.
+    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5
 INLINE_HOPS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
