@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from billing.models import Hold, Usage
 from chats.models import Chat, Message
-from core.prepared import Insert, Select, Update
+from core.prepared import Insert, Select, Update, write_together
 from tests.factories import ChatFactory
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +116,31 @@ def test_insert_refuses_columns_that_are_not_there():
         Insert(Hold)(colour="red")
 
     assert "no column 'colour'" in str(raised.value)
+
+
+def test_writes_that_travel_together_are_all_made_in_their_order(owner):
+    chat = ChatFactory()
+    insert = Insert(Message)
+    rename = Update(
+        lambda uid, title: (Chat.objects.filter(uid=uid), {"title": title}), uid=str, title=str
+    )
+
+    write_together(
+        insert.bind(uid="m" * 24, chat_id=chat.uid, position=0, role="user", content="Hi"),
+        rename.bind(uid=chat.uid, title="first"),
+        rename.bind(uid=chat.uid, title="second"),
+    )
+
+    assert Message.objects.get(uid="m" * 24).content == "Hi"
+    assert Chat.objects.get(uid=chat.uid).title == "second"
+
+
+def test_of_writes_that_travel_together_none_stays_when_one_fails(owner):
+    chat = ChatFactory()
+    insert = Insert(Message)
+    row = insert.bind(uid="m" * 24, chat_id=chat.uid, position=0, role="user", content="Hi")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        write_together(row, row)
+
+    assert not Message.objects.filter(uid="m" * 24).exists()
