@@ -1,0 +1,437 @@
+"""Which entries of the bound lorebooks a moment calls up, and why, or why not. Pure.
+
+The rules are those of SillyTavern's world info, which people's books are written for, with the
+decorators of card version 3. Where its code and its documentation disagree, the code is
+followed; its faults are not (docs/lore.md lists every difference). Same books, settings, scene
+and state: same result.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from enum import Enum
+
+import msgspec
+
+from lore import groups
+from lore.books import Bound, Item, Scope, each_once
+from lore.patterns import Clock
+from lore.scene import Scene, Settings, Strategy
+from lore.sight import Sight, Where
+from lore.slots import Placed, Slots, arrange
+from lore.timed import State, Timed
+from lore.values import Logic
+
+Count = Callable[[str], int]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one entry (`book.uid`) and by which rule.
+
+    For an activated one, `rule` is what activated it; `key` and `where` are set if a key did.
+    `scan` is the pass, from 1. `tokens` is the size of its text.
+    """
+
+    entry: str
+    activated: bool
+    rule: str
+    key: str = ""
+    where: Where | None = None
+    scan: int = 0
+    tokens: int = 0
+
+
+class Activation(msgspec.Struct, frozen=True):
+    """The outcome of a scan.
+
+    `activated` are keys in the order of activation. `verdicts` has every activated entry and
+    every one that was looked at and refused; `explain` adds those that nothing called for.
+    `slow_keys` maps patterns that ran out of time to what happened to them. `state` is what
+    lasts. `disabled_prompts` are prompts of the interface that an entry switches off.
+    """
+
+    activated: tuple[str, ...]
+    slots: Slots
+    verdicts: tuple[Verdict, ...]
+    state: State
+    tokens: int
+    is_over_budget: bool
+    slow_keys: dict[str, str]
+    disabled_prompts: frozenset[str]
+
+
+def activate(
+    bound: list[Bound],
+    settings: Settings,
+    scene: Scene,
+    state: State,
+    *,
+    count: Count,
+    clock: Clock | None = None,
+    explain: bool = False,
+) -> Activation:
+    """Scan. `count` gives the tokens of a text. With `explain`, every entry gets a verdict."""
+    scan = _Scan(each_once(bound), settings, scene, state, count, clock or Clock())
+    scan.run()
+    return scan.outcome(explain=explain)
+
+
+class _Pass(Enum):
+    FIRST = "first"
+    RECURSION = "recursion"
+    MIN_ACTIVATIONS = "min activations"
+
+
+class _Scan:
+    def __init__(
+        self,
+        bound: list[Bound],
+        settings: Settings,
+        scene: Scene,
+        state: State,
+        count: Count,
+        clock: Clock,
+    ) -> None:
+        self._bound = bound
+        self._settings = settings
+        self._scene = scene
+        self._count = count
+        self._clock = clock
+        self._sight = Sight(bound, settings, scene, clock=clock)
+        self._timed = Timed(state, self._by_key, length=scene.length)
+        self._rank = _ranking(bound, settings.insertion_strategy)
+        self._pass = _Pass.FIRST
+        self._number = 0
+        self._levels = sorted({level for b in bound for level in b.book.delay_levels})
+        self._level = self._levels.pop(0) if self._levels else 0
+        self._active: dict[Item, str] = {}
+        self._failed: set[Item] = set()
+        self._verdicts: dict[Item, Verdict] = {}
+        self._spent_tokens = 0
+        self._book_tokens: dict[str, int] = {}
+        self._is_over_budget = False
+        self._add_forced()
+
+    def _by_key(self, key: str) -> Item | None:
+        return next((i for b in self._bound if (i := b.book.by_key.get(key))), None)
+
+    def _add_forced(self) -> None:
+        """Entries that are looked at although no key of theirs may occur."""
+        timed = self._timed
+        for key in (*timed.sticky, *timed.kept, *self._scene.forced):
+            item = self._by_key(key)
+            if item is not None:
+                self._sight.candidates.add(item)
+
+    # The passes
+
+    def run(self) -> None:
+        following: _Pass | None = _Pass.FIRST
+        most = self._settings.max_recursion_steps
+        while following is not None and not (most and self._number >= most):
+            self._pass = following
+            self._number += 1
+            self._sight.sees_recursion = following is not _Pass.MIN_ACTIVATIONS
+            added = self._one_pass()
+            telling = [item for item in added if not self._prevents_recursion(item)]
+            following = self._next(bool(telling))
+            if following is not None and telling:
+                texts = [self._text(item) for item in telling]
+                self._sight.add("\n".join(texts))
+                self._spent_tokens += sum(map(self._count, texts))
+
+    def _one_pass(self) -> list[Item]:
+        """One look at everything. Returns the new entries that passed their roll."""
+        found = [item for item in self._sight.candidates if self._is_called(item)]
+        timed = self._timed
+        found.sort(key=lambda item: (item.key not in timed.sticky, self._rank(item)))
+        remaining = groups.settle(
+            found,
+            self._active,
+            is_sticky=lambda item: item.key in timed.sticky,
+            score=self._score,
+            use_scoring=self._settings.use_group_scoring,
+            draw=lambda name: self._chance("group", name),
+            drop=self._refuse,
+        )
+        return self._spend(remaining)
+
+    def _next(self, is_telling: bool) -> _Pass | None:
+        """Which pass follows, if any: recursion, a wider look, or the next delayed level."""
+        settings = self._settings
+        following: _Pass | None = None
+        if not self._is_over_budget:
+            wide = self._pass is _Pass.MIN_ACTIVATIONS and self._sight.has_recursion
+            if settings.recursive and (is_telling or wide):
+                following = _Pass.RECURSION
+            elif self._wants_more():
+                self._sight.widen()
+                following = _Pass.MIN_ACTIVATIONS
+        if following is None and self._levels and settings.recursive:
+            self._level = self._levels.pop(0)
+            following = _Pass.RECURSION
+        return following
+
+    def _wants_more(self) -> bool:
+        settings, depth = self._settings, self._sight.depth
+        if len(self._active) >= settings.min_activations:
+            return False
+        most = settings.min_activations_depth_max
+        return not (most and depth > most) and depth <= len(self._scene.messages)
+
+    # One entry
+
+    def _is_called(self, item: Item) -> bool:
+        if item in self._active or item in self._failed:
+            return False
+        rule = self._barred(item)
+        if rule is not None:
+            self._refuse(item, rule)
+            return False
+        return self._forced(item) or self._matches(item)
+
+    def _barred(self, item: Item) -> str | None:
+        """The rule that keeps this entry out whatever its keys say, or None."""
+        entry, said, scene = item.entry, item.decorators, self._scene
+        is_sticky = item.key in self._timed.sticky
+        recursing = self._pass is _Pass.RECURSION
+        level = entry.delay_until_recursion
+        checks = (
+            (not entry.enabled, "disabled"),
+            (bool(entry.triggers) and scene.trigger not in entry.triggers, "trigger"),
+            (not self._is_in_play(item), "character_filter"),
+            (bool(entry.delay) and scene.length < (entry.delay or 0), "delay"),
+            (item.key in self._timed.cooldown and not is_sticky, "cooldown"),
+            (item.key in self._timed.spent, "dont_activate_after_match"),
+            (bool(level) and not is_sticky and not recursing, "delay_until_recursion"),
+            (level > self._level and not is_sticky and recursing, "delay_until_recursion"),
+            (recursing and not is_sticky and self._excludes_recursion(item), "exclude_recursion"),
+            (said.dont_activate and not said.activate, "dont_activate"),
+            (not self._conditions_hold(item), "condition"),
+        )
+        return next((rule for is_barred, rule in checks if is_barred), None)
+
+    def _is_in_play(self, item: Item) -> bool:
+        only = item.entry.character_filter
+        if not only.names and not only.tags:
+            return True
+        scene = self._scene
+        is_named = scene.char_name in only.names or bool(scene.char_tags.intersection(only.tags))
+        return is_named is not only.is_exclude
+
+    def _conditions_hold(self, item: Item) -> bool:
+        """The conditions of decorators, except those about keys."""
+        said, scene = item.decorators, self._scene
+        return (
+            (said.activate_only_after is None or scene.replies >= said.activate_only_after)
+            and (not said.activate_only_every or scene.replies % said.activate_only_every == 0)
+            and (said.is_greeting is None or scene.greeting == said.is_greeting)
+            and (said.is_user_icon is None or scene.user_icon == said.is_user_icon)
+        )
+
+    def _excludes_recursion(self, item: Item) -> bool:
+        return (item.entry.exclude_recursion and self._settings.recursive) or item.forbids_recursion
+
+    def _prevents_recursion(self, item: Item) -> bool:
+        return item.entry.prevent_recursion or item.forbids_recursion
+
+    def _forced(self, item: Item) -> bool:
+        """Whether something other than a key activates it."""
+        entry = item.entry
+        ways = (
+            (item.decorators.activate, "activate"),
+            (item.key in self._timed.kept, "keep_activate_after_match"),
+            (item.key in self._scene.forced, "vectorized"),
+            (entry.constant and not entry.use_regex, "constant"),
+            (item.key in self._timed.sticky, "sticky"),
+        )
+        rule = next((rule for is_so, rule in ways if is_so), None)
+        if rule is None:
+            return False
+        self._accept(item, rule)
+        return True
+
+    def _matches(self, item: Item) -> bool:
+        see = self._sight.find
+        key, where = None, None
+        for key in item.primary:
+            where = see(item, key)
+            if where is not None:
+                break
+        if key is None or where is None:
+            self._refuse(item, "no_key" if item.primary else "keyless")
+            return False
+        if any(see(item, excluded) for excluded in item.exclude):
+            self._refuse(item, "exclude_keys", key.text, where)
+            return False
+        if not all(any(see(item, one) for one in keys) for keys in item.additional):
+            self._refuse(item, "additional_keys", key.text, where)
+            return False
+        if not self._secondary_allows(item):
+            self._refuse(item, "secondary_keys", key.text, where)
+            return False
+        self._accept(item, "key", key.text, where)
+        return True
+
+    def _secondary_allows(self, item: Item) -> bool:
+        if not item.secondary:
+            return True
+        found = (self._sight.find(item, key) is not None for key in item.secondary)
+        match item.entry.selective_logic:
+            case Logic.AND_ANY:
+                return any(found)
+            case Logic.NOT_ALL:
+                return not all(found)
+            case Logic.NOT_ANY:
+                return not any(found)
+            case Logic.AND_ALL:
+                return all(found)
+
+    def _score(self, item: Item) -> int:
+        """How many keys match: what counts in a group that is decided by scoring."""
+        see = self._sight.find
+        primary = sum(see(item, key) is not None for key in item.primary)
+        if not item.primary or not item.secondary:
+            return primary
+        secondary = sum(see(item, key) is not None for key in item.secondary)
+        logic = item.entry.selective_logic
+        if logic is Logic.AND_ANY:
+            return primary + secondary
+        is_complete = logic is Logic.AND_ALL and secondary == len(item.secondary)
+        return primary + secondary if is_complete else primary
+
+    # What the found ones cost
+
+    def _spend(self, found: list[Item]) -> list[Item]:
+        """Roll for each, then take them in turn until the budget is reached."""
+        passed: list[Item] = []
+        used = self._spent_tokens
+        for item in found:
+            may_overflow = item.entry.ignore_budget
+            if self._is_over_budget and not may_overflow:
+                self._refuse(item, "budget")
+                continue
+            if not self._rolls(item):
+                continue
+            passed.append(item)
+            tokens = self._count(self._text(item))
+            used += tokens
+            if used >= self._settings.budget_tokens and not may_overflow:
+                self._is_over_budget = True
+                self._refuse(item, "budget")
+            elif self._exceeds_book(item, tokens):
+                self._refuse(item, "book_budget")
+                used -= tokens
+            else:
+                self._activate(item, tokens)
+        return passed
+
+    def _rolls(self, item: Item) -> bool:
+        entry = item.entry
+        is_certain = not entry.use_probability or entry.probability >= 100  # noqa: PLR2004
+        if is_certain or item.key in self._timed.sticky:
+            return True
+        if self._chance("entry", item.key) * 100 < entry.probability:
+            return True
+        self._failed.add(item)
+        self._refuse(item, "probability")
+        return False
+
+    def _chance(self, kind: str, name: str) -> float:
+        """A number in [0, 1) that depends on the scene's seed alone."""
+        text = f"{self._scene.seed}\n{kind}\n{name}".encode()
+        return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()) / 2**56
+
+    def _exceeds_book(self, item: Item, tokens: int) -> bool:
+        """Whether the book's own budget has no room for this entry; a constant one has."""
+        most = next(b.book.book.token_budget for b in self._bound if b.book.uid == item.book_uid)
+        used = self._book_tokens.get(item.book_uid, 0) + tokens
+        if most and used > most and not item.entry.ignore_budget:
+            return True
+        self._book_tokens[item.book_uid] = used
+        return False
+
+    def _activate(self, item: Item, tokens: int) -> None:
+        said = item.decorators
+        self._active[item] = self._text(item)
+        self._verdicts[item] = msgspec.structs.replace(
+            self._verdicts[item], activated=True, tokens=tokens
+        )
+        self._timed.note(
+            item,
+            keeps=said.keep_activate_after_match,
+            spends=said.dont_activate_after_match,
+        )
+
+    def _text(self, item: Item) -> str:
+        return self._active.get(item) or self._scene.expand(item.content)
+
+    # What is told
+
+    def _accept(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
+        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+
+    def _refuse(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
+        """Note why not. What had called it up before is kept beside the rule."""
+        before = self._verdicts.get(item)
+        if before is not None and not key:
+            key, where = before.key, before.where
+        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+
+    def outcome(self, *, explain: bool) -> Activation:
+        placed = [
+            Placed(
+                entry=item.key,
+                text=text,
+                tokens=self._verdicts[item].tokens,
+                is_first_cut=item.decorators.ignore_on_max_context,
+            )
+            for item, text in self._active.items()
+        ]
+        verdicts = [self._verdicts[item] for item in self._active]
+        refused = [item for item in self._verdicts if item not in self._active]
+        verdicts += [self._verdicts[item] for item in sorted(refused, key=self._rank)]
+        if explain:
+            verdicts += self._unseen()
+        return Activation(
+            activated=tuple(item.key for item in self._active),
+            slots=arrange(list(zip(self._active, placed, strict=True))),
+            verdicts=tuple(verdicts),
+            state=self._timed.state(),
+            tokens=sum(piece.tokens for piece in placed),
+            is_over_budget=self._is_over_budget,
+            slow_keys=self._clock.slow,
+            disabled_prompts=frozenset(
+                name for item in self._active for name in item.decorators.disable_ui_prompt
+            ),
+        )
+
+    def _unseen(self) -> Iterable[Verdict]:
+        """The entries that nothing called for, by the rule that would have barred them."""
+        for binding in self._bound:
+            for item in binding.book.items:
+                if item not in self._verdicts:
+                    rule = self._barred(item) or ("no_key" if item.primary else "keyless")
+                    yield Verdict(item.key, False, rule)
+
+
+def _ranking(bound: list[Bound], strategy: Strategy) -> Callable[[Item], tuple[int, int, int, int]]:
+    """The order in which entries compete: chat, persona, then character and global by strategy;
+    inside each by descending order, then as the books have them."""
+    third: dict[Strategy, tuple[Scope, Scope]] = {
+        Strategy.EVENLY: ("global", "character"),
+        Strategy.CHARACTER_FIRST: ("character", "global"),
+        Strategy.GLOBAL_FIRST: ("global", "character"),
+    }
+    tiers: dict[Scope, int] = {"chat": 0, "persona": 1}
+    for index, scope in enumerate(third[strategy]):
+        tiers[scope] = 2 if strategy is Strategy.EVENLY else 2 + index
+    ordered = sorted(bound, key=lambda b: ("chat", "persona", *third[strategy]).index(b.scope))
+    of_book = {
+        binding.book.uid: (tiers[binding.scope], index) for index, binding in enumerate(ordered)
+    }
+
+    def rank(item: Item) -> tuple[int, int, int, int]:
+        tier, index = of_book[item.book_uid]
+        return tier, -item.entry.order, index, item.place
+
+    return rank

@@ -1,0 +1,154 @@
+"""A lorebook made ready for scanning. Compile once per version of a book, scan often. Pure."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, Literal
+
+import msgspec
+
+from lore import decorators
+from lore.decorators import Decorators
+from lore.matching import Key, Words
+from lore.scene import SOURCES
+from lore.values import DEPTH_MOST, Book, Entry
+
+Scope = Literal["chat", "persona", "character", "global"]
+WIDEST_FIRST: Final[tuple[Scope, ...]] = ("global", "chat", "persona", "character")
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One entry in its book: its keys compiled, its decorators read.
+
+    `is_always` entries are looked at in every scan; all others only when a literal key of
+    theirs occurs. Identity is by object, which is cheap: a book is compiled once.
+    """
+
+    key: str
+    book_uid: str
+    place: int
+    entry: Entry
+    decorators: Decorators
+    content: str
+    primary: tuple[Key, ...]
+    secondary: tuple[Key, ...]
+    additional: tuple[tuple[Key, ...], ...]
+    exclude: tuple[Key, ...]
+    groups: tuple[str, ...]
+    is_always: bool
+    book_depth: int | None
+    forbids_recursion: bool
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that can decide about this entry."""
+        conditions = (key for keys in self.additional for key in keys)
+        return (*self.primary, *self.secondary, *conditions, *self.exclude)
+
+    @property
+    def depth(self) -> int | None:
+        """The entry's own scan depth, or None for the settings'."""
+        own = (self.decorators.scan_depth, self.entry.scan_depth, self.book_depth)
+        found = next((depth for depth in own if depth is not None), None)
+        return None if found is None else min(found, DEPTH_MOST)
+
+
+def _item(uid: str, place: int, book: Book, entry: Entry) -> Item:
+    said, content = decorators.split(entry.content)
+    primary = tuple(Key(text, use_regex=entry.use_regex) for text in entry.keys)
+    additional = tuple(tuple(map(Key, texts)) for texts in said.additional_keys)
+    has_secondary = entry.selective and not entry.use_regex
+    secondary = tuple(Key(text) for text in entry.secondary_keys) if has_secondary else ()
+    is_always = (
+        said.activate
+        or (entry.constant and not entry.use_regex)
+        or any(key.pattern or key.has_macro for key in primary)
+    )
+    return Item(
+        key=f"{uid}.{entry.uid}",
+        book_uid=uid,
+        place=place,
+        entry=entry,
+        decorators=said,
+        content=content,
+        primary=primary,
+        secondary=secondary,
+        additional=additional,
+        exclude=tuple(map(Key, said.exclude_keys)),
+        groups=tuple(name for part in entry.group.split(",") if (name := part.strip())),
+        is_always=is_always,
+        book_depth=book.scan_depth,
+        forbids_recursion=book.recursive_scanning is False,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledBook:
+    """A book, the automaton of its literal keys and which entries each of them belongs to.
+
+    `uid` names the book in keys of entries, `book.uid`.
+    """
+
+    uid: str
+    book: Book
+    items: tuple[Item, ...]
+    always: tuple[Item, ...]
+    words: Words
+    by_word: dict[str, list[Item]] = field(default_factory=dict)
+
+    @cached_property
+    def by_key(self) -> dict[str, Item]:
+        return {item.key: item for item in self.items}
+
+    @cached_property
+    def sources(self) -> frozenset[str]:
+        """The names of the extra texts that some entry wants to see."""
+        return frozenset(
+            name for name in SOURCES if any(getattr(e, f"match_{name}") for e in self.book.entries)
+        )
+
+    @cached_property
+    def deepest(self) -> int:
+        """The largest scan depth of an entry's own."""
+        return max((item.depth or 0 for item in self.items), default=0)
+
+    @cached_property
+    def delay_levels(self) -> frozenset[int]:
+        levels = (item.entry.delay_until_recursion for item in self.items)
+        return frozenset(level for level in levels if level)
+
+
+def compile_book(book: Book, uid: str) -> CompiledBook:
+    """Make a book ready. Takes about 10 µs for each entry."""
+    entries = sorted(book.entries, key=lambda entry: entry.uid)
+    items = tuple(_item(uid, place, book, entry) for place, entry in enumerate(entries))
+    by_word: dict[str, list[Item]] = {}
+    for item in items:
+        for word in {key.lowered for key in item.primary if key.lowered}:
+            by_word.setdefault(word, []).append(item)
+    return CompiledBook(
+        uid=uid,
+        book=book,
+        items=items,
+        always=tuple(item for item in items if item.is_always),
+        words=Words(key for item in items for key in item.keys),
+        by_word=by_word,
+    )
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A compiled book where it applies."""
+
+    book: CompiledBook
+    scope: Scope
+
+
+def each_once(bound: list[Bound]) -> list[Bound]:
+    """Every book once, in its widest scope: a second binding would double its text."""
+    seen: set[str] = set()
+    kept: list[Bound] = []
+    for binding in sorted(bound, key=lambda b: WIDEST_FIRST.index(b.scope)):
+        if binding.book.uid not in seen:
+            seen.add(binding.book.uid)
+            kept.append(binding)
+    return kept

@@ -1,0 +1,110 @@
+"""What a scan is made over, and under which rules. Values only, and the text built from them."""
+
+from collections.abc import Callable, Mapping
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+MARK: Final = "\x01"
+JOINT: Final = f"\n{MARK}"
+
+
+class Strategy(IntEnum):
+    """Whose entries come first where the budget is short: the character's or the global ones."""
+
+    EVENLY = 0
+    CHARACTER_FIRST = 1
+    GLOBAL_FIRST = 2
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of a scan. Depths in messages, `budget_tokens` absolute.
+
+    0 means no limit for `max_recursion_steps` and `min_activations_depth_max`, and off for
+    `min_activations`.
+    """
+
+    scan_depth: int = 2
+    include_names: bool = True
+    recursive: bool = True
+    max_recursion_steps: int = 0
+    min_activations: int = 0
+    min_activations_depth_max: int = 0
+    case_sensitive: bool = False
+    match_whole_words: bool = True
+    use_group_scoring: bool = False
+    insertion_strategy: Strategy = Strategy.CHARACTER_FIRST
+    budget_tokens: int = 2048
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message: who said it, what, and whether it was the character."""
+
+    name: str
+    text: str
+    is_reply: bool = False
+    uid: str = ""
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything outside the books that a scan looks at.
+
+    `messages` are oldest first and may be only the end of a chat; `length` and `replies` count
+    all of its messages and the character's among them. `notes` are texts that every entry sees,
+    such as an author's note. `forced` entries (keys `book.uid`) were found by meaning. `expand`
+    replaces macros; `seed` decides everything that is left to chance.
+    """
+
+    messages: tuple[Said, ...] = ()
+    length: int = 0
+    replies: int = 0
+    greeting: int | None = None
+    char_name: str = ""
+    char_tags: frozenset[str] = frozenset()
+    user_icon: str = ""
+    trigger: str = "normal"
+    sources: Mapping[str, str] = {}
+    notes: tuple[str, ...] = ()
+    forced: frozenset[str] = frozenset()
+    expand: Callable[[str], str] = _as_it_is
+    seed: str = ""
+
+
+SOURCES: Final = (
+    "persona_description",
+    "character_description",
+    "character_personality",
+    "character_depth_prompt",
+    "scenario",
+    "creator_notes",
+)
+"""Names in `Scene.sources`; an entry sees one when its `match_…` of that name is set."""
+
+
+class Window:
+    """The newest messages as one text, newest first, and where each begins and ends."""
+
+    def __init__(self, messages: tuple[Said, ...], depth: int, *, with_names: bool) -> None:
+        newest = messages[::-1][: max(0, depth)]
+        parts = [
+            (f"{said.name}: {said.text}" if with_names and said.name else said.text).strip()
+            for said in newest
+        ]
+        self.text = MARK + JOINT.join(parts) if parts else ""
+        self.messages = newest
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        at = len(MARK)
+        for part in parts:
+            self.starts.append(at)
+            self.ends.append(at + len(part))
+            at += len(part) + len(JOINT)
+
+    def end(self, depth: int) -> int:
+        """Where the text of the newest `depth` messages ends."""
+        return self.ends[min(depth, len(self.ends)) - 1] if self.ends and depth > 0 else 0
