@@ -7,23 +7,21 @@ are kept in `unknown`.
 
 import base64
 import binascii
-import re
 import unicodedata
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 import orjson
 
-from characters import png
 from characters.mending import Reader
+from core import png
 from core.errors import Invalid
-from core.text import clean
+from core.jsontext import looks_like_json, read_json
 
 FILE_BYTES_MOST: Final = 24 * 1024 * 1024
 CARD_BYTES_MOST: Final = 12 * 1024 * 1024
 PIXELS_MOST: Final = 50_000_000
 NAME_CHARS_MOST: Final = 200
-DEPTH_MOST: Final = 100
 SPEC_VERSION: Final = 3.0
 
 TEXT_FIELDS: Final = (
@@ -53,12 +51,6 @@ _KNOWN_DATA: Final = {
     *_LISTS,
 }
 _KNOWN_ROOT: Final = {"spec", "spec_version", "data"}
-# Escapes in JSON: whole surrogate pairs, halves of one (left by programs that cut texts), others.
-_ESCAPES: Final = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
-    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
-    re.DOTALL,
-)
 _V1_FIELDS: Final = ("description", "personality", "scenario", "first_mes", "mes_example")
 
 
@@ -101,8 +93,7 @@ def read_card(data: bytes, filename: str = "") -> Card:
         raise _refuse(f"The file is larger than {FILE_BYTES_MOST // 2**20} MB.", "card_too_large")
     if png.is_png(data):
         return _from_png(data)
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if start in (b"{", b"["):
+    if looks_like_json(data):
         return _from_json(data, notes=[])
     raise _refuse(_why_unreadable(data, filename), "card_not_readable")
 
@@ -170,33 +161,10 @@ def _from_text(text: bytes, *, notes: list[str]) -> Card:
 def _from_json(data: bytes, *, notes: list[str]) -> Card:
     if len(data) > CARD_BYTES_MOST:
         raise _refuse("The card is too large.", "card_too_large")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found["half"] else found[0], data)
-    if whole != data:
-        notes.append("Some characters were cut in half and were replaced.")
-    try:
-        root = orjson.loads(whole)
-    except orjson.JSONDecodeError as error:
-        raise _refuse(
-            f"The card is not valid JSON: {error.msg} at line {error.lineno}.", "card_damaged"
-        ) from error
-    root = _cleaned(root)
+    root = read_json(data, what="card", notes=notes)
     if not isinstance(root, dict):
         raise _refuse("A card is a JSON object; this file holds something else.", "no_card")
     return _from_root(root, notes)
-
-
-def _cleaned(value: Any, depth: int = 0) -> Any:
-    """The same with NUL characters taken out of every text, for they cannot be stored."""
-    if depth > DEPTH_MOST:
-        raise _refuse("The card is nested deeper than any real card.", "card_too_complex")
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [_cleaned(item, depth + 1) for item in value]
-    if isinstance(value, dict):
-        return {clean(key): _cleaned(item, depth + 1) for key, item in value.items()}
-    return value
 
 
 def _from_root(root: dict[str, Any], notes: list[str]) -> Card:

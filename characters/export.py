@@ -7,10 +7,11 @@ from typing import Final
 import orjson
 from PIL import Image
 
-from characters import cards, png, portraits
+from characters import cards, portraits
 from characters.cards import Card
 from characters.media import avatar_path
 from characters.models import CardOriginal, Character
+from core import png
 from core.errors import Invalid, NotFound
 
 FORMATS: Final = ("original", "v3", "v2", "png")

@@ -9,7 +9,7 @@ from typing import Any
 
 from PIL import Image
 
-from characters import png
+from core import png
 
 V2: dict[str, Any] = {
     "spec": "chara_card_v2",

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from characters import cards, png
+from characters import cards
 from characters.cards import read_card, to_png, to_v2, to_v3
+from core import png
 from core.errors import Invalid
 from tests.characters.build import V2, as_json, chunk, in_png, picture, v2
 

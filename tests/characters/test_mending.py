@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from catalog.models import Project
-from characters import png, portraits, queries, services
+from characters import portraits, queries, services
 from characters.cards import read_card
 from characters.export import export_character
 from characters.media import avatar_path
 from characters.models import CardOriginal, Character
+from core import png
 from core.errors import Invalid
 from tests.characters.build import V2, as_json, chunk, in_png, picture, v2
 from tests.factories import CharacterFactory

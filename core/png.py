@@ -32,7 +32,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if kind == b"IEND":
             return
         offset += _HEAD + length + _CRC
-    raise Invalid("This PNG has more parts than any picture needs.", code="card_too_complex")
+    raise Invalid("This PNG has more parts than any picture needs.", code="picture_too_complex")
 
 
 def texts(data: bytes) -> dict[str, bytes]:

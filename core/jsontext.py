@@ -1,0 +1,65 @@
+"""JSON from files that strangers made: bounded, and cleaned of what cannot be stored. Pure."""
+
+import re
+from typing import Any, Final
+
+import orjson
+
+from core.errors import Invalid
+from core.text import clean
+
+DEPTH_MOST: Final = 100
+VALUES_MOST: Final = 2_000_000
+BOM: Final = b"\xef\xbb\xbf"
+
+# Escapes in JSON: whole surrogate pairs, halves of one (left by programs that cut texts), others.
+_ESCAPES: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\.",
+    re.DOTALL,
+)
+
+
+def looks_like_json(data: bytes) -> bool:
+    """Whether the bytes start as a JSON object or list does."""
+    return data.removeprefix(BOM).lstrip()[:1] in (b"{", b"[")
+
+
+def read_json(data: bytes, *, what: str, notes: list[str]) -> Any:
+    """The value in a file's bytes, without NUL characters and halves of characters.
+
+    `what` names the thing in messages and codes ("card" makes `card_damaged`). A note is added
+    if characters had to be replaced. Raises Invalid: `<what>_damaged` or `<what>_too_complex`.
+    """
+    data = data.removeprefix(BOM)
+    if sum(data.count(sign) for sign in (b",", b"[", b"{")) > VALUES_MOST:
+        raise _too_complex(f"The {what} holds more values than any real {what}.", what)
+    whole = _ESCAPES.sub(lambda found: rb"\ufffd" if found["half"] else found[0], data)
+    if whole != data:
+        notes.append("Some characters were cut in half and were replaced.")
+    try:
+        value = orjson.loads(whole)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(
+            f"The {what} is not valid JSON: {error.msg} at line {error.lineno}.",
+            code=f"{what}_damaged",
+            param="file",
+        ) from error
+    return _cleaned(value, what)
+
+
+def _cleaned(value: Any, what: str, depth: int = 0) -> Any:
+    """The same with NUL characters taken out of every text, for they cannot be stored."""
+    if depth > DEPTH_MOST:
+        raise _too_complex(f"The {what} is nested deeper than any real {what}.", what)
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_cleaned(item, what, depth + 1) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(item, what, depth + 1) for key, item in value.items()}
+    return value
+
+
+def _too_complex(message: str, what: str) -> Invalid:
+    return Invalid(message, code=f"{what}_too_complex", param="file")
