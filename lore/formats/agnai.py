@@ -9,7 +9,13 @@ from typing import Final
 from lore.formats import patterns, shapes
 from lore.formats.fields import order, priority
 from lore.formats.keeping import Json
-from lore.formats.reading import CONTENT_CHARS_MOST, TEXT_CHARS_MOST, Notes, Reader
+from lore.formats.reading import (
+    CONTENT_CHARS_MOST,
+    LABEL_CHARS_MOST,
+    TEXT_CHARS_MOST,
+    Notes,
+    Reader,
+)
 from lore.values import Book, Entry, Position
 
 FORM: Final = "agnai"
@@ -36,18 +42,19 @@ def _write_header(book: Book) -> Json:
 
 def _read_entry(reader: Reader, uid: int) -> Entry:
     is_last = reader.text("position") == "after_char"
+    name, comment = reader.text("name"), reader.text("comment", most=TEXT_CHARS_MOST)
     return Entry(
         uid=uid,
         keys=tuple(patterns.from_wildcards(key) for key in reader.texts("keywords")),
         secondary_keys=reader.texts("secondaryKeys"),
-        name=reader.text("name"),
-        comment=reader.text("comment", most=TEXT_CHARS_MOST),
+        name=name or comment[:LABEL_CHARS_MOST],
+        comment=comment if name else "",
         content=reader.text("entry", most=CONTENT_CHARS_MOST),
         enabled=reader.flag("enabled", True),
         constant=reader.flag("constant", False),
         selective=reader.flag("selective", False),
         order=order(reader, "weight"),
-        priority=priority(reader, "priority"),
+        priority=priority(reader, "priority") or 0,
         position=Position.AFTER_CHARACTER if is_last else Position.BEFORE_CHARACTER,
         case_sensitive=False,
         match_whole_words=True,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from core import png
 from core.jsontext import looks_like_json, read_json
+from core.text import clean
 from lore.formats import agnai, character_book, novelai, risu, sillytavern
 from lore.formats.keeping import Json
 from lore.formats.reading import LABEL_CHARS_MOST, Notes
@@ -37,7 +38,7 @@ def book_in(data: bytes, filename: str, notes: list[str]) -> Book:
 
 
 def _named(book: Book, filename: str) -> Book:
-    stem = PurePosixPath(filename.replace("\\", "/")).stem.strip()[:LABEL_CHARS_MOST]
+    stem = PurePosixPath(clean(filename).replace("\\", "/")).stem.strip()[:LABEL_CHARS_MOST]
     if book.name or not stem:
         return book
     return replace(book, name=stem, unknown={**book.unknown, NAMED_AFTER_FILE: stem})
@@ -111,10 +112,8 @@ def _is_card(root: Json) -> bool:
 
 
 def _is_sillytavern(root: Json) -> bool:
-    entries = root.get("entries")
-    if isinstance(entries, dict):
-        return not _has_all(root, {"keys"})
-    return isinstance(entries, list) and _has_all(root, {"key"})
+    is_object = isinstance(root.get("entries"), dict)
+    return _has_all(root, {"key"}) or (is_object and not _has_all(root, {"keys"}))
 
 
 def _is_bare(root: Json) -> bool:
@@ -122,11 +121,12 @@ def _is_bare(root: Json) -> bool:
 
 
 def _has_all(root: Json, names: set[str]) -> bool:
-    """Whether the first entry has all of these keys."""
+    """Whether the first entry that is an object has all of these keys."""
     entries = root.get("entries")
     values = entries.values() if isinstance(entries, dict) else entries
-    first = next(iter(values), None) if isinstance(entries, list | dict) and values else None
-    return isinstance(first, dict) and names <= first.keys()
+    found = values if isinstance(entries, list | dict) and values else ()
+    first = next((value for value in found if isinstance(value, dict)), None)
+    return first is not None and names <= first.keys()
 
 
 def _read_standalone(root: Json, notes: Notes) -> Book:

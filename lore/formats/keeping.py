@@ -9,10 +9,18 @@ says now; so an edit always wins, and everything beside it stays.
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 Json = dict[str, Any]
 _MISSING: Final = object()
+
+
+class Change(NamedTuple):
+    """One difference: the path to a key, and its value or that it was absent."""
+
+    path: tuple[str, ...]
+    value: Any
+    is_absent: bool
 
 
 def difference(written: Json, was: Json) -> Json:
@@ -34,10 +42,8 @@ def restored(written: Json, kept: Json) -> Json:
     out = {key: value for key, value in written.items() if key not in absent}
     out.update(kept.get("was", {}))
     for key, deeper in kept.get("inside", {}).items():
-        if isinstance(written.get(key), dict):
-            out[key] = restored(written[key], deeper)
-        else:
-            out.setdefault(key, deeper.get("was", {}))
+        ours = written.get(key)
+        out[key] = restored(ours if isinstance(ours, dict) else {}, deeper)
     return out
 
 
@@ -51,15 +57,53 @@ def given_back(written: Json, kept: Json, read_again: Callable[[Json], Json]) ->
 
     `read_again` reads such an object and gives what we would write for what it says.
     """
+
     if not kept:
         return written
-    for _ in range(3):
-        out = restored(written, kept)
-        back = read_again(out)
-        if back == written:
-            return out
-        kept = _without(kept, written, back)
-    return restored(written, _foreign(kept, written, back))
+    out = restored(written, kept)
+    if read_again(out) == written:
+        return out
+    meant = read_again(written)
+
+    def fits(changes: list[Change]) -> bool:
+        return read_again(restored(written, _nested(changes))) == meant
+
+    return restored(written, _nested(_fitting(changes_in(kept), [], fits)))
+
+
+def changes_in(kept: Json, path: tuple[str, ...] = ()) -> list[Change]:
+    """The kept differences one by one."""
+    found = [Change((*path, key), value, False) for key, value in kept.get("was", {}).items()]
+    found += [Change((*path, key), None, True) for key in kept.get("absent", ())]
+    for key, deeper in kept.get("inside", {}).items():
+        found += changes_in(deeper, (*path, key))
+    return found
+
+
+def _nested(changes: list[Change]) -> Json:
+    root: Json = {}
+    for change in changes:
+        place = root
+        for step in change.path[:-1]:
+            place = place.setdefault("inside", {}).setdefault(step, {})
+        if change.is_absent:
+            place.setdefault("absent", []).append(change.path[-1])
+        else:
+            place.setdefault("was", {})[change.path[-1]] = change.value
+    return root
+
+
+def _fitting(
+    changes: list[Change], sure: list[Change], fits: Callable[[list[Change]], bool]
+) -> list[Change]:
+    """`sure` and as many of the changes as fit, found by halving."""
+    if fits(sure + changes):
+        return sure + changes
+    if len(changes) <= 1:
+        return sure
+    middle = len(changes) // 2
+    sure = _fitting(changes[:middle], sure, fits)
+    return _fitting(changes[middle:], sure, fits)
 
 
 def _same(ours: Any, value: Any) -> bool:
@@ -87,37 +131,3 @@ def _mended(
         else:
             out[key] = value
     return out
-
-
-def _without(kept: Json, written: Json, back: Json) -> Json:
-    """The differences but those at keys where the meaning came out wrong."""
-    right = {
-        key
-        for key in {*kept.get("was", {}), *kept.get("absent", ())}
-        if written.get(key, _MISSING) == back.get(key, _MISSING)
-    }
-    inside = {
-        key: _without(deeper, _object(written, key), _object(back, key))
-        for key, deeper in kept.get("inside", {}).items()
-    }
-    return _compact(
-        {key: value for key, value in kept.get("was", {}).items() if key in right},
-        [key for key in kept.get("absent", ()) if key in right],
-        inside,
-    )
-
-
-def _object(parent: Json, key: str) -> Json:
-    value = parent.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _foreign(kept: Json, written: Json, back: Json) -> Json:
-    """Only the keys that mean nothing to us."""
-    ours = written.keys() | back.keys()
-    inside = {
-        key: _foreign(deeper, _object(written, key), _object(back, key))
-        for key, deeper in kept.get("inside", {}).items()
-    }
-    was = {key: value for key, value in kept.get("was", {}).items() if key not in ours}
-    return _compact(was, [], inside)

@@ -26,6 +26,7 @@ def from_wildcards(key: str) -> str:
     """A key with `*` (any letters) or `?` (one letter) as a pattern; others as they are."""
     if not _WILD.keys() & set(key):
         return key
+    key = re.sub(r"\*+", "*", key)
     body = "".join(_WILD.get(sign) or _escaped(sign) for sign in key)
     start = r"\b" if key[0] == "?" or _WORD_SIGN.match(key[0]) else ""
     end = r"\b" if key[-1] == "?" or _WORD_SIGN.match(key[-1]) else ""

@@ -23,7 +23,7 @@ from lore.values import Book, Entry
 FORM: Final = "risu"
 _OFF: Final = "@@dont_activate\n"
 _CASE: Final = "risu_case_sensitive"
-_WHOLE_PATTERN: Final = re.compile(r"\s*/.*/[a-z]*\s*", re.DOTALL)
+_END: Final = re.compile(r"/[a-z]*\s*\Z")
 
 
 def read(root: Json, notes: Notes) -> Book:
@@ -77,13 +77,19 @@ def _patterns(text: str) -> list[str]:
     found: list[str] = []
     parts = text.split(",")
     begun = 0
-    for place in range(1, len(parts) + 1):
-        whole = ",".join(parts[begun:place])
-        is_last = place == len(parts)
-        if is_last or (parts[place].lstrip().startswith("/") and _WHOLE_PATTERN.fullmatch(whole)):
-            found.append(whole.strip())
-            begun = place
+    for place, part in enumerate(parts):
+        is_last = place + 1 == len(parts)
+        if is_last or (_is_end(part, parts[begun]) and parts[place + 1].lstrip().startswith("/")):
+            found.append(",".join(parts[begun : place + 1]).strip())
+            begun = place + 1
     return found
+
+
+def _is_end(part: str, first: str) -> bool:
+    """Whether a pattern whose text began with `first` can end with `part`."""
+    slashes = 2 if part is first else 1
+    opens = first.lstrip().startswith("/")
+    return opens and part.count("/") >= slashes and _END.search(part) is not None
 
 
 def _write_entry(entry: Entry) -> Json:
@@ -108,12 +114,13 @@ def _write_entry(entry: Entry) -> Json:
 
 def _joined(entry: Entry, keys: tuple[str, ...], *, is_pattern: bool) -> str:
     """The keys as one text: if one of them is a pattern or has a comma, all become patterns."""
-    if not is_pattern:
-        return ", ".join(keys)
-    return ", ".join(
-        patterns.as_pattern(key, is_raw=entry.use_regex, case_sensitive=entry.case_sensitive)
-        for key in keys
-    )
+    said = [key.strip() for key in keys if key.strip()]
+    if is_pattern:
+        said = [
+            patterns.as_pattern(key, is_raw=entry.use_regex, case_sensitive=entry.case_sensitive)
+            for key in said
+        ]
+    return ", ".join(said)
 
 
 SHAPE: Final = shapes.Shape(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from lore.formats.reading import TEXT_CHARS_MOST, WHOLE_MOST, Notes, Reader, ide
 from lore.values import DEPTH_MOST, Book, Entry
 
 ENTRIES_MOST: Final = 20_000
+UNKNOWN_MOST: Final = 1_000
 NAMED_AFTER_FILE: Final = "named_after_file"
 
 
@@ -76,32 +77,24 @@ def read_entries(
     if len(raws) > ENTRIES_MOST:
         raise refuse(f"The lorebook has more than {ENTRIES_MOST:,} entries.", "lorebook_too_large")
     said = [identity(raw.get(shape.uid_name)) if shape.uid_name else None for raw in raws]
-    found = [number if number is not None else hint for number, hint in _paired(said, hints)]
     return tuple(
         _read_entry(raw, uid, shape, notes, is_renumbered=number not in (None, uid))
-        for raw, uid, number in zip(raws, numbered(found), said, strict=True)
+        for raw, uid, number in zip(raws, numbered(said, list(hints)), said, strict=True)
     )
 
 
-def _paired(
-    said: list[int | None], hints: Iterable[int | None]
-) -> list[tuple[int | None, int | None]]:
-    given = list(hints) or [None] * len(said)
-    return list(zip(said, given, strict=True))
-
-
-def numbered(found: list[int | None]) -> list[int]:
-    """A number for each: the one found, its place if none was, a new one if it is taken."""
-    taken = {number for number in found if number is not None}
-    spare = count(max([len(found) - 1, *taken]) + 1)
+def numbered(said: list[int | None], hints: list[int | None]) -> list[int]:
+    """A number for each: the one said, else its hint, else its place; a new one if it is taken."""
+    taken = {number for number in said if number is not None}
+    spare = count(max([len(said) - 1, *taken, *filter(None, hints)]) + 1)
     seen: set[int] = set()
     out = []
-    for place, said in enumerate(found):
-        number = place if said is None else said
-        if number in seen or (said is None and number in taken):
-            number = next(spare)
-        seen.add(number)
-        out.append(number)
+    for place, (number, hint) in enumerate(zip_longest(said, hints)):
+        uid = number if number is not None else hint if hint is not None else place
+        if uid in seen or (number is None and uid in taken):
+            uid = next(spare)
+        seen.add(uid)
+        out.append(uid)
     return out
 
 
@@ -111,8 +104,19 @@ def _read_entry(raw: Json, uid: int, shape: Shape, notes: Notes, *, is_renumbere
         reader.mend(shape.uid_name, "was used by two entries; the later one got a new number")
     entry = shape.read_entry(reader, uid)
     written = shape.write_entry(entry)
-    kept = keeping.difference(written, keeping.mended(raw, written, reader.mended))
+    kept = _kept(raw, written, reader)
     return replace(entry, unknown={shape.form: kept}) if kept else entry
+
+
+def _kept(raw: Json, written: Json, reader: Reader) -> Json:
+    """What is to be kept of an object. Raises Invalid if that is too much to be real."""
+    kept = keeping.difference(written, keeping.mended(raw, written, reader.mended))
+    if len(keeping.changes_in(kept)) > UNKNOWN_MOST:
+        raise refuse(
+            f"A part of the lorebook has more than {UNKNOWN_MOST:,} unknown fields.",
+            "lorebook_too_complex",
+        )
+    return kept
 
 
 def write_entry(entry: Entry, shape: Shape, place: int) -> Json:
@@ -132,7 +136,7 @@ def read_header(root: Json, shape: Shape, notes: Notes) -> Book:
     reader = Reader(raw, notes)
     book = replace(shape.read_header(reader), form=shape.form)
     written = shape.write_header(book)
-    kept = keeping.difference(written, keeping.mended(raw, written, reader.mended))
+    kept = _kept(raw, written, reader)
     return replace(book, unknown={shape.form: kept}) if kept else book
 
 
