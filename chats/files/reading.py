@@ -17,6 +17,7 @@ from chats.files.lines import Line, is_message
 from chats.files.values import FILE_BYTES_MOST, MESSAGES_MOST, ChatFile, FileMessage, Notes
 from core.errors import Invalid
 from core.jsontext import looks_like_json, read_json
+from core.text import clean
 
 LINE_BYTES_MOST: Final = 16 * 1024 * 1024
 VALUES_MOST: Final = 4_000_000
@@ -48,7 +49,7 @@ def read_chat(data: bytes, filename: str = "") -> list[ChatFile]:
 
 def title_of(filename: str) -> str:
     """A chat's title from the name of its file: no folders, no ending."""
-    name = filename.replace("\\", "/").rpartition("/")[2]
+    name = clean(filename).replace("\\", "/").rpartition("/")[2]
     for ending in _ENDINGS:
         if name.lower().endswith(ending):
             name = name[: -len(ending)]
