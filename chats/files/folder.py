@@ -160,7 +160,7 @@ class _Folder:
     def settings(self) -> Iterator[Item]:
         """The personas, then the settings."""
         path = self._root / "settings.json"
-        root = self._json(path, SETTINGS_BYTES_MOST) if path.exists() else None
+        root = self._json(path, SETTINGS_BYTES_MOST) if path.is_file() else None
         if root is not None:
             try:
                 personas = read_worn(root)
@@ -188,8 +188,7 @@ class _Folder:
         yield from self._passed_over()
 
     def chats(self) -> Iterator[Item]:
-        parent = self._root / "chats"
-        for folder in self._inside(_folders(parent)) if self._is_ours(parent) else ():
+        for folder in self._entries(self._root / "chats"):
             for path in self._files(folder, (".jsonl",)):
                 yield Chat(path=path, title=title_of(path.name), character=clean(folder.name))
         yield from self._passed_over()
@@ -199,18 +198,22 @@ class _Folder:
         self._left = []
 
     def _files(self, folder: Path, endings: tuple[str, ...]) -> list[Path]:
-        """The files of a folder with one of the endings, by name."""
-        if not self._is_ours(folder):
+        """The files of a folder with one of the endings, by name; none of what is no folder."""
+        return [
+            path
+            for path in self._entries(folder)
+            if path.suffix.lower() in endings and path.is_file()
+        ]
+
+    def _entries(self, folder: Path) -> list[Path]:
+        """What a folder holds that may be read, by name."""
+        if not folder.is_dir() or not any(self._inside([folder])):
             return []
         try:
-            named = [path for path in _entries(folder) if path.suffix.lower() in endings]
+            return list(self._inside(_entries(folder)))
         except OSError as error:
             self._left.append(Skipped(path=folder, reason=_why(error)))
             return []
-        return [path for path in self._inside(named) if path.is_file()]
-
-    def _is_ours(self, folder: Path) -> bool:
-        return folder.is_dir() and next(self._inside([folder]), None) is not None
 
     def _inside(self, paths: Iterable[Path]) -> Iterator[Path]:
         for path in paths:
@@ -229,9 +232,11 @@ class _Folder:
 
     def _json(self, path: Path, bytes_most: int) -> dict[str, Any] | None:
         """The object in a file of the folder; None, and a reason kept, if there is none."""
+        if not any(self._inside([path])):
+            return None
         try:
-            if not _is_inside(path, self._root) or path.stat().st_size > bytes_most:
-                raise Invalid("It is too large, or a link that leads out of the folder.")
+            if path.stat().st_size > bytes_most:
+                raise Invalid("It is too large.")
             root = read_json(path.read_bytes(), what="file", notes=[])
         except OSError as error:
             self._left.append(Skipped(path=path, reason=_why(error)))

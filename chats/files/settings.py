@@ -141,7 +141,7 @@ def _prompts(said: dict[str, Any]) -> dict[str, str]:
     listed = said.get("prompts")
     texts = {name: _text(said.get(f"{name}_prompt")) for name in ("main", "nsfw", "jailbreak")}
     for prompt in listed[:NAMES_MOST] if isinstance(listed, list) else ():
-        if isinstance(prompt, dict) and prompt.get("identifier") in texts:
+        if isinstance(prompt, dict) and _text(prompt.get("identifier")) in texts:
             texts[prompt["identifier"]] = _text(prompt.get("content"))
     return texts
 
