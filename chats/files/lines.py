@@ -51,9 +51,9 @@ class Line:
     """Reads one message, mending what is often wrong. `where` begins its notes: "Line 7"."""
 
     def __init__(self, line: dict[str, Any], where: str, notes: Notes) -> None:
-        self._line = line
         self._where = where
         self._notes = notes
+        self._line = self._shortened(line)
         self.wrapped = False  # whether texts came as objects, as Chub writes them
 
     def message(self) -> FileMessage:
@@ -81,6 +81,20 @@ class Line:
 
     def _note(self, text: str) -> None:
         self._notes.add(f"{self._where}: {text}.")
+
+    def _shortened(self, line: dict[str, Any]) -> dict[str, Any]:
+        """The same with no more swipes than are kept, the one that is shown among them."""
+        swipes, infos, shown = (line.get(key) for key in ("swipes", "swipe_info", "swipe_id"))
+        if not isinstance(swipes, list) or len(swipes) <= SWIPES_MOST:
+            return line
+        self._note(f"only {SWIPES_MOST} of {len(swipes)} swipes were kept")
+        last = SWIPES_MOST - 1
+        if not isinstance(shown, int) or not last < shown < len(swipes):
+            return {**line, "swipes": swipes[:SWIPES_MOST]}
+        short = {**line, "swipes": [*swipes[:last], swipes[shown]], "swipe_id": last}
+        if isinstance(infos, list):
+            short["swipe_info"] = infos[:last] + infos[shown : shown + 1]
+        return short
 
     def _text(self, value: Any, key: str) -> tuple[str, dict[str, Any]]:
         """A text, and what else was in the object around it."""
@@ -122,13 +136,6 @@ class Line:
         if not swipes:
             return (), 0
         index = self._index(swipes, content)
-        if len(swipes) > SWIPES_MOST:
-            self._note(f"only {SWIPES_MOST} of {len(swipes)} swipes were kept")
-            shown = swipes[index]
-            del swipes[SWIPES_MOST:]
-            if index >= SWIPES_MOST:
-                index = SWIPES_MOST - 1
-                swipes[index] = shown
         if is_said and swipes[index].content != content:
             index = self._agreed(swipes, index, content)
         return tuple(swipes), index

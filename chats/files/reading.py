@@ -23,7 +23,7 @@ LINE_BYTES_MOST: Final = 16 * 1024 * 1024
 VALUES_MOST: Final = 4_000_000
 BROKEN_LINES_MOST: Final = 1000
 TITLE_CHARS_MOST: Final = 200
-_LINE: Final = re.compile(rb"[^\r\n]+")
+_LINE: Final = re.compile(rb"\S[^\r\n]*")
 _ENDINGS: Final = (".jsonl", ".json", ".txt")
 
 
@@ -105,8 +105,6 @@ def _numbered(data: bytes) -> Iterator[tuple[str, Any]]:
     for found in _LINE.finditer(data):
         number += data.count(b"\n", counted, found.start())
         counted = found.start()
-        if found[0].isspace():
-            continue
         where = f"Line {number}"
         yield where, _parsed(found[0], []) if len(found[0]) <= LINE_BYTES_MOST else None
 
