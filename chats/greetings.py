@@ -1,7 +1,7 @@
 """What a character says first."""
 
 from characters.models import Character, Scenario
-from engine.macros import expand
+from engine.macros import expand_names
 
 
 def of(character: Character, scenario: Scenario | None, user_name: str) -> list[str]:
@@ -10,7 +10,7 @@ def of(character: Character, scenario: Scenario | None, user_name: str) -> list[
     if scenario is not None and scenario.greeting.strip():
         texts = [scenario.greeting, *texts]
     return [
-        expand(text, char=character.spoken_name, user=user_name)
+        expand_names(text, char=character.spoken_name, user=user_name)
         for text in texts
         if isinstance(text, str) and text.strip()
     ]

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from engine.macros import expand, with_original
+from engine.macros import expand_names, with_original
 from engine.parts import CharacterParts, Preferences, PromptParts
 
 _EXAMPLE_START: Final = re.compile(r"^\s*<START>\s*$", re.IGNORECASE | re.MULTILINE)
@@ -42,7 +42,7 @@ def card_blocks(
     """Main prompt, description, personality and scenario of a card, with the names put in."""
 
     def named(text: str) -> str:
-        return expand(text, char=card.spoken_name, user=user_name).strip()
+        return expand_names(text, char=card.spoken_name, user=user_name).strip()
 
     main = card.system_prompt.strip()
     main = with_original(main, main_prompt) if main else main_prompt
@@ -60,7 +60,7 @@ def system_blocks(parts: PromptParts) -> list[TextBlock]:
     main, description, personality, scenario = card_blocks(card, parts.user_name, parts.main_prompt)
     names = {"char": card.spoken_name, "user": parts.user_name}
     if parts.scenario_context:
-        situation = _titled("Scenario", expand(parts.scenario_context, **names).strip())
+        situation = _titled("Scenario", expand_names(parts.scenario_context, **names).strip())
         layered = "\n\n".join(text for text in (scenario.text, situation) if text)
         scenario = TextBlock("scenario", "scenario", layered)
     blocks = (
@@ -85,7 +85,7 @@ def _wishes(preferences: Preferences, names: dict[str, str]) -> str:
         return ""
     wishes = (
         _INTENSITY.get(preferences.nsfw_intensity, ""),
-        expand(_NARRATION.get(preferences.narration_style, ""), **names),
+        expand_names(_NARRATION.get(preferences.narration_style, ""), **names),
         _LENGTHS.get(preferences.response_length, ""),
     )
     return " ".join(wish for wish in wishes if wish)
@@ -96,7 +96,7 @@ def examples(card: CharacterParts, user_name: str) -> tuple[str, ...]:
     """The example dialogues of a card, one text each."""
     if not card.mes_example.strip():
         return ()
-    text = expand(card.mes_example, char=card.spoken_name, user=user_name)
+    text = expand_names(card.mes_example, char=card.spoken_name, user=user_name)
     found = (part.strip() for part in _EXAMPLE_START.split(text))
     return tuple(f"Example of how {card.spoken_name} talks:\n{part}" for part in found if part)
 
@@ -105,4 +105,4 @@ def examples(card: CharacterParts, user_name: str) -> tuple[str, ...]:
 def post_history(card: CharacterParts, user_name: str) -> str:
     """The card's instruction after the history. There is no default that it could replace."""
     text = with_original(card.post_history_instructions, "")
-    return expand(text, char=card.spoken_name, user=user_name).strip()
+    return expand_names(text, char=card.spoken_name, user=user_name).strip()

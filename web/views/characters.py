@@ -16,7 +16,7 @@ from characters.queries import get_owned, owned_by
 from chats import greetings
 from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
-from engine.macros import expand
+from engine.macros import expand_names
 from engine.tokens import default_counter
 from web.forms import TEXT_FIELDS, CharacterForm, ScenarioForm
 from web.gate import MemberRequest, PageRequest, anyone, member, submitted
@@ -63,7 +63,7 @@ def _told(character: Character, reader: Reader) -> dict[str, object]:
     user_name = reader.name if isinstance(reader, User) else "you"
 
     def tell(text: str) -> str:
-        return expand(text, char=character.spoken_name, user=user_name)
+        return expand_names(text, char=character.spoken_name, user=user_name)
 
     return {
         "description": tell(character.description),
