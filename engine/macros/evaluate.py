@@ -24,12 +24,18 @@ Piece: TypeAlias = tuple[str, bool]
 
 
 class Call:
-    """One macro, ready to be answered: its name, its arguments, and where it stands."""
+    """One macro, ready to be answered: its name, its arguments, and where it stands.
 
-    def __init__(self, name: str, args: list[list[Piece]], start: int) -> None:
+    `is_test` asks only whether there is something: nothing may change by the answer.
+    """
+
+    def __init__(
+        self, name: str, args: list[list[Piece]], start: int, *, is_test: bool = False
+    ) -> None:
         self.name = name
         self.args = args
         self.start = start
+        self.is_test = is_test
 
     def text(self, index: int = 0) -> str:
         """An argument without the space written around it. What inner macros gave is kept."""
@@ -113,10 +119,11 @@ class Run:
     def render(self, parts: Parts) -> str:
         return joined(self.pieces(parts))
 
-    def answer(self, name: str) -> str | None:
-        """What a macro without arguments gives, None if there is no such macro."""
+    def tested(self, name: str) -> str | None:
+        """What a macro without arguments has to give, None if there is no such macro."""
         handler = self.table.get(name.lower())
-        return None if handler is None else handler(self, Call(name.lower(), [], 0))
+        call = Call(name.lower(), [], 0, is_test=True)
+        return None if handler is None else handler(self, call)
 
     def written(self, node: Node) -> str:
         return self._source[node.start : node.end]
@@ -157,7 +164,7 @@ class Run:
         if head.startswith((".", "$")):
             value = shorthand(self, test)
         else:
-            value = self.answer(head.strip()) if len(test) == 1 else None
+            value = self.tested(head.strip()) if len(test) == 1 else None
         return is_true(self.render(test) if value is None else value) != turned
 
 

@@ -85,8 +85,9 @@ def _value(get: Callable[[MacroContext], str | None], run: Run, call: Call) -> s
 
 
 def _authored(get: Callable[[MacroContext], str], run: Run, call: Call) -> str | None:
-    name = ALIASES.get(call.name, call.name)
-    return None if call.args else run.brought_in(name, get(run.context))
+    if call.args or call.is_test:
+        return None if call.args else get(run.context)
+    return run.brought_in(ALIASES.get(call.name, call.name), get(run.context))
 
 
 def _first_message(run: Run, call: Call) -> str | None:
@@ -96,15 +97,15 @@ def _first_message(run: Run, call: Call) -> str | None:
         return None
     greetings = run.context.first_messages
     found = greetings[int(index)] if int(index) < len(greetings) else ""
-    return run.brought_in(f"greeting {int(index)}", found)
+    return found if call.is_test else run.brought_in(f"greeting {int(index)}", found)
 
 
 def _original(run: Run, call: Call) -> str | None:
     """What this text replaces: once, and then nothing."""
     if run.context.original is None or call.args:
         return None
-    if run.is_original_used:
-        return ""
+    if run.is_original_used or call.is_test:
+        return "" if run.is_original_used else run.context.original
     run.is_original_used = True
     return run.brought_in("original", run.context.original)
 
