@@ -86,7 +86,7 @@ async def test_a_reply_that_goes_on_keeps_its_space(upstream):
     ("script", "expected"),
     [
         pytest.param((piece(" "), piece("\n Hi "), piece(" x", "length")),
-                     [TextDelta("Hi "), TextDelta(" x"), Finished("length")], id="only space first"),
+                     [TextDelta("Hi "), TextDelta(" x"), Finished("length")], id="space first"),
         pytest.param((piece(None), piece("H\x00i"), piece(None, "stop")),
                      [TextDelta("Hi"), Finished("stop")], id="no text, NUL"),
         pytest.param((piece("", "stop"), DONE), [Finished("stop")], id="nothing said"),
