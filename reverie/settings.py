@@ -50,6 +50,8 @@ INSTALLED_APPS = [
     "openai_compat",
     "chats",
     "characters",
+    "lore",
+    "personas",
     "catalog",
     "billing",
     "llm",
