@@ -15,8 +15,8 @@ from accounts.models import User
 from catalog.models import Project
 from catalog.services import set_tags
 from characters import cards, portraits
-from characters.cards import Card
-from characters.mending import SHORT_CHARS_MOST, SHORT_FIELDS
+from characters.cards import Card, Note
+from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
 from core.errors import Invalid, ReverieError
 from core.text import clean
@@ -186,7 +186,8 @@ def _portrait_in(card: Card) -> Image | None:
     try:
         return portraits.read_picture(card.picture)
     except Invalid:
-        card.notes.append("The picture cannot be decoded; a portrait was painted instead.")
+        told = "The picture cannot be decoded; a portrait was painted instead."
+        card.notes.append(Note("repaired", told))
         return None
 
 
@@ -269,10 +270,11 @@ def _import_path(path: Path, owner: User, *, dry_run: bool) -> ImportReport:
         data = path.read_bytes()
         card = cards.read_card(data, path.name)
         if dry_run:
-            return ImportReport(name, None, "", (f"would import {card.name}", *card.notes))
+            notes = (f"would import {card.name}", *map(str, card.notes))
+            return ImportReport(name, None, "", notes)
         character = store_card(owner=owner, card=card, data=data, filename=path.name)
     except ReverieError as error:
         return ImportReport(name, None, error.message)
     except OSError as error:
         return ImportReport(name, None, f"The file cannot be read: {error.strerror}.")
-    return ImportReport(name, character, "", tuple(card.notes))
+    return ImportReport(name, character, "", tuple(map(str, card.notes)))
