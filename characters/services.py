@@ -14,7 +14,7 @@ from PIL.Image import Image
 from accounts.models import User
 from catalog.models import Project
 from catalog.services import set_tags
-from characters import cards, portraits
+from characters import cards, portraits, versions
 from characters.cards import Card, Note
 from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
@@ -84,6 +84,7 @@ def _save(character: Character) -> None:
     with transaction.atomic():
         character.save()
         set_tags(character, character.card_tags)
+        versions.keep(character)
 
 
 def update_character(
@@ -103,6 +104,7 @@ def update_character(
         if tags is not None:
             character.card_tags = list(tags)
             set_tags(character, character.card_tags)
+        versions.renumber(character)
         character.save()
     return character
 

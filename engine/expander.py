@@ -34,6 +34,11 @@ class Expander:
             self._take(found.variables)
         return found.text
 
+    def learn(self, *, outlets: Mapping[str, str]) -> None:
+        """Know what `{{outlet::Name}}` stands for, once lore was called up."""
+        if outlets:
+            self._context = replace(self._context, outlets=outlets)
+
     def over(self, text: str, original: str) -> str:
         """The same for an instruction that may hold `{{original}}`, which it replaces."""
         before, self._context = self._context, replace(self._context, original=original)

@@ -383,6 +383,7 @@ class _Scan:
                 entry=item.key,
                 text=text,
                 tokens=self._verdicts[item].tokens,
+                order=item.entry.order,
                 is_first_cut=item.decorators.ignore_on_max_context,
             )
             for item, text in self._active.items()

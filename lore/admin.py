@@ -1,3 +1,5 @@
+"""Operators' pages for lorebooks."""
+
 from django.contrib import admin
 
 from lore.models import Lorebook

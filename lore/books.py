@@ -108,6 +108,11 @@ class CompiledBook:
         )
 
     @cached_property
+    def asks_greeting(self) -> bool:
+        """Whether some entry wants to know which greeting the chat began with."""
+        return any(item.decorators.is_greeting is not None for item in self.items)
+
+    @cached_property
     def deepest(self) -> int:
         """The largest scan depth of an entry's own."""
         return max((item.depth or 0 for item in self.items), default=0)

@@ -7,12 +7,14 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from characters import services
 from characters.models import Character, Scenario
 from characters.queries import get_owned, owned_by
+from characters.spoken import spoken
 from chats import greetings
 from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
@@ -68,7 +70,12 @@ def _told(character: Character, reader: Reader) -> dict[str, object]:
     return {
         "description": tell(character.description),
         "scenarios": [(one, tell(one.context)) for one in character.scenarios.all()],
-        "greetings": greetings.of(character, None, user_name),
+        "greetings": [
+            greeting.text
+            for greeting in greetings.of(
+                spoken(character), None, user_name=user_name, now=timezone.now()
+            )
+        ],
     }
 
 
