@@ -49,9 +49,8 @@ def books_for(asked: Asked) -> list[Bound]:
     return bound if own is None else [Bound(own, "character"), *bound]
 
 
-def call_up(asked: Asked, state: State, expand: Expander) -> Activation | None:
+def call_up(bound: list[Bound], asked: Asked, state: State, expand: Expander) -> Activation | None:
     """Scan the books that apply to a turn; None without any."""
-    bound = books_for(asked)
     if not bound:
         return None
     settings = settings_of(asked.user_id).for_window(asked.window_tokens)

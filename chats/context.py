@@ -30,10 +30,12 @@ from engine.tokens import default_counter
 from engine.types import GenerationRequest, Sampling
 from llm.registry import ModelSpec
 from lore.activation import Activation
+from lore.books import Bound
 from lore.timed import State as Timed
 from personas.models import Persona
 from personas.queries import worn
 
+VERDICTS_KEPT = 400
 _TRIGGERS: dict[str, str] = {Turn.Kind.REGENERATE: "swipe", Turn.Kind.CONTINUE: "continue"}
 
 
@@ -85,12 +87,13 @@ def compose(moment: Moment) -> Composed:
         reply_uid=moment.reply_uid,
         window_tokens=budget.prompt_tokens,
     )
-    found = calling.call_up(asked, state, expand)
+    bound = calling.books_for(asked)
+    found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
     parts = _parts(moment, voice, person, note, found)
     prompt = assemble(parts, budget, counter=default_counter(), expand=expand)
     after = state.after(prompt.changes, found.state if found else Timed())
-    return Composed(prompt, after, _manifest(prompt, found, expand, person))
+    return Composed(prompt, after, _manifest(prompt, bound, found, expand, person))
 
 
 def _parts(
@@ -204,7 +207,11 @@ def _preferences(preference: CharacterPreference | None) -> Preferences:
 
 
 def _manifest(
-    prompt: Prompt, found: Activation | None, expand: Expander, person: Persona | None
+    prompt: Prompt,
+    bound: list[Bound],
+    found: Activation | None,
+    expand: Expander,
+    person: Persona | None,
 ) -> dict[str, Any]:
     """The manifest as it is saved: blocks and layout, and what the lorebooks had to say."""
     record = prompt.manifest.to_json()
@@ -212,7 +219,8 @@ def _manifest(
         record["persona"] = {"uid": person.uid, "name": person.name}
     if found is not None:
         record["lore"] = {
-            "verdicts": msgspec.to_builtins(found.verdicts),
+            "books": {b.book.uid: [b.book.book.name, b.scope] for b in bound},
+            "verdicts": msgspec.to_builtins(found.verdicts[:VERDICTS_KEPT]),
             "tokens": found.tokens,
             "is_over_budget": found.is_over_budget,
             "slow_keys": found.slow_keys,

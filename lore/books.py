@@ -50,6 +50,12 @@ class Item:
         )
 
     @property
+    def title(self) -> str:
+        """What an editor calls it."""
+        entry = self.entry
+        return entry.comment or entry.name or ", ".join(entry.keys[:3]) or f"Entry {entry.uid}"
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         """Every key that can decide about this entry."""
         conditions = (key for keys in self.additional for key in keys)

@@ -3,7 +3,18 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from web.views import account, characters, chats, importing, keys, labs, landing, media, messages
+from web.views import (
+    account,
+    characters,
+    chats,
+    importing,
+    keys,
+    labs,
+    landing,
+    media,
+    messages,
+    prompts,
+)
 from web.views import turns as turn_views
 
 urlpatterns = [
@@ -38,6 +49,7 @@ urlpatterns = [
     path("app/chats/<str:uid>/model", chats.choose_model, name="chat-model"),
     path("app/chats/<str:uid>/trash", chats.trash, name="chat-trash"),
     path("app/chats/<str:uid>/restore", chats.restore, name="chat-restore"),
+    path("app/chats/<str:uid>/prompt/<str:message_uid>", prompts.prompt, name="prompt"),
     path("app/messages/<str:uid>/edit", messages.editor, name="message-editor"),
     path("app/messages/<str:uid>/save", turn_views.edit, name="message-save"),
     path("app/messages/<str:uid>/version", messages.step_version, name="message-version"),

@@ -67,8 +67,8 @@ def test_blocks_come_in_their_order():
 
     assert [block.name for block in prompt.manifest.blocks] == [
         "main prompt", "lore before", "description", "personality", "scenario", "scenario",
-        "persona", "preferences", "lore after", "memories", "summary", "examples", "examples", "history",
-        "post-history", "prefill",
+        "persona", "preferences", "lore after", "memories", "summary", "examples", "examples",
+        "history", "post-history", "prefill",
     ]  # fmt: skip
 
 
