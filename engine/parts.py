@@ -42,6 +42,22 @@ class Preferences(msgspec.Struct, frozen=True):
     response_length: str = ""
 
 
+class Note(msgspec.Struct, frozen=True):
+    """An author's note: a text that a person adds to one chat.
+
+    `position` 0 is in the leading message after the scenario, 1 among the messages, `depth`
+    before the end, 2 in the leading message before everything. It is in force at every
+    `interval`-th message of the person's; 0 switches it off. `role` is 0 system, 1 user,
+    2 assistant.
+    """
+
+    text: str = ""
+    position: int = 1
+    depth: int = 4
+    interval: int = 1
+    role: int = 0
+
+
 class PromptParts(msgspec.Struct, frozen=True):
     """Everything that may go into one prompt. `memories` come best first."""
 

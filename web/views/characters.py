@@ -109,7 +109,7 @@ def _save(
             return services.create_character(owner=request.user, **values)
         return services.update_character(character=character, **values)
     except Invalid as error:
-        field = "portrait" if error.param == "picture" else error.param
+        field = "portrait" if error.param == "avatar" else error.param
         form.add_error(field if field in form.fields else None, error.message)
         return None
 
