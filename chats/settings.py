@@ -17,10 +17,11 @@ from lore.models import Binding
 from personas import queries as personas
 
 TEXT_CHARS_MOST: Final = 100_000
+NUMBER_MOST: Final = 10_000
 _BOUNDS: Final = {
     "position": range(3),
-    "depth": range(10_001),
-    "interval": range(10_001),
+    "depth": range(NUMBER_MOST + 1),
+    "interval": range(NUMBER_MOST + 1),
     "role": range(3),
 }
 

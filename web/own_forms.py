@@ -19,6 +19,7 @@ from personas.models import Persona
 from personas.services import DEPTH_MOST
 from web.forms import CardsField, ProseField
 
+DEPTH_HELP: Final = "How many messages before the end; 0 is after the last."
 ROLES: Final = [(0, "System"), (1, "You"), (2, "The character")]
 CHAT_FIELDS: Final = (
     "persona", "scenario_text", "custom_prompt", "character_number", "lorebooks",
@@ -32,8 +33,16 @@ NOTE_PLACES: Final = [
 ]
 
 
-def _number(label: str, most: int, help_text: str) -> forms.IntegerField:
-    return forms.IntegerField(label=label, min_value=0, max_value=most, help_text=help_text)
+class NumberField(forms.IntegerField):
+    """A number from 0 to `most`; left empty it is the usual one, for it may not be in sight."""
+
+    def __init__(self, *, usual: int, most: int, **options: Any) -> None:
+        self.usual = usual
+        super().__init__(min_value=0, max_value=most, required=False, **options)
+
+    def clean(self, value: Any) -> int:
+        number: int | None = super().clean(value)
+        return self.usual if number is None else number
 
 
 def _choice(label: str, choices: Any, help_text: str = "") -> forms.TypedChoiceField:
@@ -82,7 +91,7 @@ class PersonaForm(forms.Form):
         label="Description", rows=8, help_text="Who you are here: looks, past, manner."
     )
     position = _choice("Where the description goes", Persona._meta.get_field("position").choices)
-    depth = _number("Depth", DEPTH_MOST, "How many messages before the end; 0 is after the last.")
+    depth = NumberField(usual=2, most=DEPTH_MOST, label="Depth", help_text=DEPTH_HELP)
     role = _choice("Said by", ROLES)
     is_default = forms.BooleanField(
         required=False, label="Wear this wherever no other persona is chosen"
@@ -128,8 +137,15 @@ class ChatSettingsForm(forms.Form):
         label="Text", rows=4, help_text="A reminder to the model, said with each reply."
     )
     note_position = _choice("Where", NOTE_PLACES)
-    note_depth = _number("Depth", 10_000, "How many messages before the end; 0 is after the last.")
-    note_interval = _number("Every so many of your messages", 10_000, "1 is always, 0 is never.")
+    note_depth = NumberField(
+        usual=Note().depth, most=settings.NUMBER_MOST, label="Depth", help_text=DEPTH_HELP
+    )
+    note_interval = NumberField(
+        usual=Note().interval,
+        most=settings.NUMBER_MOST,
+        label="Every so many of your messages",
+        help_text="1 is always, 0 is never.",
+    )
     note_role = _choice("Said by", ROLES)
     scenario_text = ProseField(
         label="Situation", rows=4, help_text="Takes the place of the character's own."
