@@ -54,7 +54,9 @@ def create_persona(
     return persona
 
 
-def update_persona(*, persona: Persona, picture: bytes | None = None, **given: Any) -> Persona:
+def update_persona(
+    *, persona: Persona, is_default: bool | None = None, picture: bytes | None = None, **given: Any
+) -> Persona:
     """Change the given fields and no others. Raises Invalid; then nothing changed."""
     read = pictures.read_picture(picture) if picture else None
     _apply(persona, given)
@@ -62,7 +64,13 @@ def update_persona(*, persona: Persona, picture: bytes | None = None, **given: A
         found = _stored(read)
         _apply(persona, found)
         given |= found
-    persona.save(update_fields=[*given, "updated_at"])
+    with transaction.atomic():
+        persona.save(update_fields=[*given, "updated_at"])
+        if is_default:
+            make_default(persona=persona)
+        elif is_default is not None and persona.is_default:
+            clear_default(owner=persona.owner)
+            persona.is_default = False
     return persona
 
 

@@ -111,7 +111,7 @@ class PersonaForm(forms.Form):
 
     def values(self) -> dict[str, Any]:
         """What the persona services take, without the picture."""
-        names = ("name", "title", "description", "position", "depth", "role")
+        names = ("name", "title", "description", "position", "depth", "role", "is_default")
         values = {name: self.cleaned_data[name] for name in names}
         return {**values, "avatar": ""} if self.cleaned_data["no_picture"] else values
 

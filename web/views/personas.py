@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
@@ -82,7 +83,6 @@ def _save(form: PersonaForm, request: MemberRequest, persona: Persona | None) ->
         field = "picture" if error.param == "avatar" else error.param
         form.add_error(field if field in form.fields else None, error.message)
         return None
-    _choose_default(saved, wanted=form.cleaned_data["is_default"])
     bindings.bind_only(
         user=request.user,
         scope=Binding.Scope.PERSONA,
@@ -90,13 +90,6 @@ def _save(form: PersonaForm, request: MemberRequest, persona: Persona | None) ->
         uids=form.cleaned_data["lorebooks"],
     )
     return saved
-
-
-def _choose_default(persona: Persona, *, wanted: bool) -> None:
-    if wanted and not persona.is_default:
-        services.make_default(persona=persona)
-    elif persona.is_default and not wanted:
-        services.clear_default(owner=persona.owner)
 
 
 def _editor(request: MemberRequest, form: PersonaForm, persona: Persona | None) -> HttpResponse:
@@ -160,7 +153,7 @@ def wear(request: MemberRequest, uid: str) -> HttpResponse:
         character = characters.get_visible(request.user, request.POST.get("character", ""))
         services.lock(user=request.user, persona=persona, character_uid=character.uid)
         messages.success(request, f"With {character.name} you are {persona.name} from now on.")
-    return redirect("persona", uid)
+    return redirect(reverse("persona", args=[uid]) + "#worn")
 
 
 @require_POST
