@@ -10,10 +10,10 @@ from PIL import Image
 from characters import cards, portraits
 from characters.cards import Card
 from characters.cards.values import BESIDE_DATA
-from characters.media import avatar_path
 from characters.models import CardOriginal, Character
-from core import png
+from core import pictures, png
 from core.errors import Invalid, NotFound
+from core.pictures import avatar_path
 
 FORMATS: Final = ("original", "v3", "v2", "png")
 _NOT_ON_THE_ROW: Final = {"tags", *BESIDE_DATA} - {"unknown"}
@@ -73,7 +73,7 @@ def _is_portrait(character: Character, original: bytes) -> bool:
     if not png.is_png(original):
         return False
     try:
-        return portraits.name_of(portraits.read_picture(original)) == character.avatar
+        return pictures.name_of(pictures.read_picture(original)) == character.avatar
     except Invalid:
         return False
 

@@ -18,6 +18,7 @@ from characters import cards, portraits, versions
 from characters.cards import Card, Note
 from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
+from core import pictures
 from core.errors import Invalid, ReverieError
 from core.text import clean
 from engine.tokens import default_counter
@@ -58,7 +59,7 @@ def create_character(
     *, owner: User, name: str, tags: Iterable[str] = (), picture: bytes | None = None, **given: Any
 ) -> Character:
     """A new character. Fields are named as in the table. Raises Invalid; then nothing changed."""
-    portrait = portraits.read_picture(picture) if picture else None
+    portrait = pictures.read_picture(picture) if picture else None
     character = _draft(owner, {"name": name, **given}, tags, portrait)
     _save(character)
     return character
@@ -72,11 +73,11 @@ def _draft(
     _apply(character, given)
     if portrait is None:
         if "hue" not in given:
-            character.hue = portraits.hue_of_name(character.name)
+            character.hue = pictures.hue_of_name(character.name)
         portrait = portraits.paint(character.name, character.hue)
     else:
-        character.hue = portraits.hue_of(portrait)
-    character.avatar = portraits.store(portrait)
+        character.hue = pictures.hue_of(portrait)
+    character.avatar = pictures.store(portrait)
     return character
 
 
@@ -95,11 +96,11 @@ def update_character(
     **given: Any,
 ) -> Character:
     """Change the given fields and no others. Raises Invalid; then nothing changed."""
-    portrait = portraits.read_picture(picture) if picture else None
+    portrait = pictures.read_picture(picture) if picture else None
     _apply(character, given)
     if portrait is not None:
-        character.hue = portraits.hue_of(portrait)
-        character.avatar = portraits.store(portrait)
+        character.hue = pictures.hue_of(portrait)
+        character.avatar = pictures.store(portrait)
     with transaction.atomic():
         if tags is not None:
             character.card_tags = list(tags)
@@ -186,7 +187,7 @@ def _portrait_in(card: Card) -> Image | None:
     if card.picture is None:
         return None
     try:
-        return portraits.read_picture(card.picture)
+        return pictures.read_picture(card.picture)
     except Invalid:
         told = "The picture cannot be decoded; a portrait was painted instead."
         card.notes.append(Note("repaired", told))

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import ApiKey, User
 from characters.models import Character, Scenario
 from characters.spoken import spoken
-from chats import greetings, live, queries, tree
+from chats import greetings, live, queries, settings, tree
 from chats.models import Chat, Message, Revision, Surface
 from core.errors import Conflict, Invalid, NotFound
 from core.text import clean
@@ -238,7 +238,9 @@ def fork_chat(*, user: User, message_uid: str) -> Chat:
             title=source.title,
             forked_from=message.uid,
             last_line=line_of(message.content),
+            **settings.held_by(source),
         )
+        settings.copy_lorebooks(user=user, source=source.uid, target=chat.uid)
         parent: Message | None = None
         copies = []
         for original in _ancestry(message):

@@ -14,6 +14,7 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view()),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="api-docs"),
     path("api/chat/", include("chats.api.urls")),
+    path("api/", include("personas.api.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("", include("web.urls")),

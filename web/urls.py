@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from web.views import (
     account,
     characters,
+    chat_settings,
     chats,
     importing,
     keys,
@@ -13,6 +14,7 @@ from web.views import (
     landing,
     media,
     messages,
+    personas,
     prompts,
 )
 from web.views import turns as turn_views
@@ -34,8 +36,18 @@ urlpatterns = [
     path("app/characters/<str:uid>/trash", characters.trash, name="character-trash"),
     path("app/characters/<str:uid>/restore", characters.restore, name="character-restore"),
     path("app/characters/<str:uid>/scenarios", characters.add_scenario, name="scenario-add"),
+    path("app/characters/<str:uid>/persona", personas.wear_with, name="character-persona"),
     path("app/characters/<str:character_uid>/chat", chats.start, name="chat-start"),
     path("app/scenarios/<str:uid>", characters.change_scenario, name="scenario-change"),
+    # Personas
+    path("app/personas", personas.index, name="personas"),
+    path("app/personas/new", personas.create, name="persona-new"),
+    path("app/personas/tokens", personas.count_tokens, name="persona-tokens"),
+    path("app/personas/import", personas.import_backups, name="persona-import"),
+    path("app/personas/export", personas.export, name="persona-export"),
+    path("app/personas/<str:uid>", personas.edit, name="persona"),
+    path("app/personas/<str:uid>/delete", personas.delete, name="persona-delete"),
+    path("app/personas/<str:uid>/wear", personas.wear, name="persona-wear"),
     # Chats
     path("app/chats", chats.index, name="chats"),
     path("app/chats/<str:uid>", chats.page, name="chat"),
@@ -47,6 +59,8 @@ urlpatterns = [
     path("app/chats/<str:uid>/draft", chats.save_draft, name="chat-draft"),
     path("app/chats/<str:uid>/rename", chats.rename, name="chat-rename"),
     path("app/chats/<str:uid>/model", chats.choose_model, name="chat-model"),
+    path("app/chats/<str:uid>/settings", chat_settings.chat_settings, name="chat-settings"),
+    path("app/chats/<str:uid>/newest", chat_settings.move_up, name="chat-newest"),
     path("app/chats/<str:uid>/trash", chats.trash, name="chat-trash"),
     path("app/chats/<str:uid>/restore", chats.restore, name="chat-restore"),
     path("app/chats/<str:uid>/prompt/<str:message_uid>", prompts.prompt, name="prompt"),

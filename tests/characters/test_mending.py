@@ -14,10 +14,10 @@ from catalog.models import Project
 from characters import portraits, queries, services
 from characters.cards import read_card
 from characters.export import export_character
-from characters.media import avatar_path
 from characters.models import CardOriginal, Character
-from core import png
+from core import pictures, png
 from core.errors import Invalid
+from core.pictures import avatar_path
 from tests.characters.build import V2, as_json, chunk, in_png, mended, picture, v2
 from tests.factories import CharacterFactory
 
@@ -274,7 +274,7 @@ def test_photograph_is_turned_upright():
     out = io.BytesIO()
     photo.save(out, "JPEG", exif=exif)
 
-    assert portraits.read_picture(out.getvalue()).size == (40, 60)
+    assert pictures.read_picture(out.getvalue()).size == (40, 60)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -282,21 +282,21 @@ def test_large_pictures_of_every_mode_are_read_near_the_size_that_is_kept(mode):
     out = io.BytesIO()
     Image.new(mode, (1600, 2400)).save(out, "PNG")
 
-    read = portraits.read_picture(out.getvalue())
+    read = pictures.read_picture(out.getvalue())
 
     assert (read.mode, read.width < 1100, read.height < 1300) == ("RGB", True, True)
 
 
 def test_picture_that_would_fill_the_memory_is_refused():
     with pytest.raises(Invalid, match="too many pixels"):
-        portraits.read_picture(picture((7000, 7000)))
+        pictures.read_picture(picture((7000, 7000)))
 
 
 def test_clear_parts_of_a_picture_do_not_turn_into_what_lay_beneath():
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(out, "PNG")
 
-    assert max(portraits.read_picture(out.getvalue()).getpixel((4, 4))) < 128
+    assert max(pictures.read_picture(out.getvalue()).getpixel((4, 4))) < 128
 
 
 def test_mutated_pictures_are_imported_or_refused(owner):

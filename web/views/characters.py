@@ -20,8 +20,10 @@ from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
 from engine.macros import expand_names
 from engine.tokens import default_counter
+from personas.queries import locked_to
 from web.forms import TEXT_FIELDS, CharacterForm, ScenarioForm
 from web.gate import MemberRequest, PageRequest, anyone, member, submitted
+from web.own_forms import wearable
 from web.readers import Reader, get_readable
 
 PAGE_SIZE = 24
@@ -55,9 +57,18 @@ def detail(request: PageRequest, uid: str) -> HttpResponse:
         "character": character,
         "chats": chats,
         "is_owner": character.owner_id == request.user.pk,
+        **_worn(character, request.user),
         "book_size": len((character.character_book or {}).get("entries", [])),
     }
     return render(request, "characters/detail.html", context)
+
+
+def _worn(character: Character, reader: Reader) -> dict[str, object]:
+    """Who one is when one talks to this character, for those who have personas."""
+    if not isinstance(reader, User):
+        return {}
+    locked = locked_to(reader, character.uid)
+    return {"wearable": wearable(reader), "locked": locked.uid if locked else ""}
 
 
 def _told(character: Character, reader: Reader) -> dict[str, object]:
@@ -116,7 +127,7 @@ def _save(
             return services.create_character(owner=request.user, **values)
         return services.update_character(character=character, **values)
     except Invalid as error:
-        field = "portrait" if error.param == "picture" else error.param
+        field = "portrait" if error.param == "avatar" else error.param
         form.add_error(field if field in form.fields else None, error.message)
         return None
 
