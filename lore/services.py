@@ -73,6 +73,11 @@ def book_of(lorebook: Lorebook) -> Book:
     return msgspec.convert(lorebook.book, Book, strict=False)
 
 
+def book_of_version(version: LorebookVersion) -> Book:
+    """What the lorebook said at that version."""
+    return msgspec.convert(version.book, Book, strict=False)
+
+
 def save_book(*, lorebook: Lorebook, book: Book, number: int, note: str = "") -> Lorebook:
     """Put `book` in the place of what the lorebook said at version `number`.
 

@@ -3,7 +3,21 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from web.views import account, characters, chats, importing, keys, labs, landing, media, messages
+from web.views import (
+    account,
+    characters,
+    chats,
+    importing,
+    keys,
+    labs,
+    landing,
+    lore_entries,
+    lore_settings,
+    lore_trial,
+    lorebooks,
+    media,
+    messages,
+)
 from web.views import turns as turn_views
 
 urlpatterns = [
@@ -25,6 +39,22 @@ urlpatterns = [
     path("app/characters/<str:uid>/scenarios", characters.add_scenario, name="scenario-add"),
     path("app/characters/<str:character_uid>/chat", chats.start, name="chat-start"),
     path("app/scenarios/<str:uid>", characters.change_scenario, name="scenario-change"),
+    # Lorebooks
+    path("app/lorebooks", lorebooks.mine, name="lorebooks"),
+    path("app/lorebooks/import", lorebooks.import_books, name="lorebook-import"),
+    path("app/lorebooks/check", lore_entries.check, name="lorebook-check"),
+    path("app/lorebooks/<str:uid>", lore_entries.page, name="lorebook"),
+    path("app/lorebooks/<str:uid>/entries", lore_entries.change, name="lorebook-change"),
+    path("app/lorebooks/<str:uid>/entries/add", lore_entries.add, name="lorebook-add"),
+    path("app/lorebooks/<str:uid>/entries/<str:entry>", lore_entries.save, name="lorebook-save"),
+    path("app/lorebooks/<str:uid>/undo", lore_entries.undo, name="lorebook-undo"),
+    path("app/lorebooks/<str:uid>/test", lore_trial.trial, name="lorebook-test"),
+    path("app/lorebooks/<str:uid>/settings", lore_settings.settings, name="lorebook-settings"),
+    path("app/lorebooks/<str:uid>/use", lore_settings.use, name="lorebook-use"),
+    path("app/lorebooks/<str:uid>/export", lorebooks.export, name="lorebook-export"),
+    path("app/lorebooks/<str:uid>/copy", lorebooks.copy, name="lorebook-copy"),
+    path("app/lorebooks/<str:uid>/trash", lorebooks.trash, name="lorebook-trash"),
+    path("app/lorebooks/<str:uid>/restore", lorebooks.restore, name="lorebook-restore"),
     # Chats
     path("app/chats", chats.index, name="chats"),
     path("app/chats/<str:uid>", chats.page, name="chat"),
