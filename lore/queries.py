@@ -45,6 +45,11 @@ def get_visible(user: User, uid: str) -> Lorebook:
     return _one(visible_to(user).filter(uid=uid).select_related("owner"))
 
 
+def get_trashed(user: User, uid: str) -> Lorebook:
+    """One's own lorebook, also if it is in the trash."""
+    return _one(Lorebook.objects.filter(owner=user, uid=uid))
+
+
 def _one(rows: QuerySet[Lorebook]) -> Lorebook:
     found = rows.first()
     if found is None:

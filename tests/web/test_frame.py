@@ -14,6 +14,8 @@ MEMBER_PAGES = [
     "/app/characters/new",
     "/app/characters/import",
     "/app/chats",
+    "/app/lorebooks",
+    "/app/lorebooks/import",
     "/app/labs",
     "/app/labs/models",
     "/app/settings",
