@@ -87,12 +87,14 @@ def _note(chat: Chat, changed: Mapping[str, Any]) -> dict[str, Any]:
     note: dict[str, Any] = msgspec.to_builtins(note_of(chat))
     for field, value in changed.items():
         if field == "text":
-            note[field] = _text("note", value)
+            note[field] = _text("note_text", value)
         elif field not in _BOUNDS:
             raise Invalid(f"A note has no field {field}.", param="note")
         elif type(value) is not int or value not in _BOUNDS[field]:
             most = _BOUNDS[field][-1]
-            raise Invalid(f"The note's {field} is a number from 0 to {most}.", param=field)
+            raise Invalid(
+                f"The note's {field} is a number from 0 to {most}.", param=f"note_{field}"
+            )
         else:
             note[field] = value
     return note

@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Operators' pages for personas."""
+=======
+"""Operators' page for personas."""
+>>>>>>> h2-chatfiles
 
 from django.contrib import admin
 

@@ -70,7 +70,7 @@ class BlockSerializer(serializers.Serializer[dict[str, Any]]):
     depth = serializers.IntegerField(allow_null=True)
 
 
-class SaidSerializer(serializers.Serializer[Any]):
+class PromptMessageSerializer(serializers.Serializer[Any]):
     """One message as it was sent. `changed`: it reads differently today, or is gone."""
 
     role = serializers.CharField()
@@ -79,7 +79,7 @@ class SaidSerializer(serializers.Serializer[Any]):
     changed = serializers.BooleanField()
 
 
-class VerdictSerializer(serializers.Serializer[dict[str, Any]]):
+class PromptVerdictSerializer(serializers.Serializer[dict[str, Any]]):
     """What became of one lorebook entry, by which rule, and which key called it up where."""
 
     entry = serializers.CharField()
@@ -108,7 +108,7 @@ class PromptSerializer(serializers.Serializer[Any]):
     completion_tokens = serializers.IntegerField(source="turn.completion_tokens")
     persona = serializers.CharField(allow_blank=True)
     blocks = BlockSerializer(many=True)
-    messages = SaidSerializer(many=True)
-    lore = VerdictSerializer(many=True)
+    messages = PromptMessageSerializer(many=True)
+    lore = PromptVerdictSerializer(many=True)
     slow_keys = serializers.DictField(child=serializers.CharField())
     comments = serializers.ListField(child=serializers.CharField())
