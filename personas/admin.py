@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Operators' pages for personas."""
-=======
 """Operators' page for personas."""
->>>>>>> h2-chatfiles
 
 from django.contrib import admin
 
