@@ -111,7 +111,7 @@ def _text(field: str, value: str) -> str:
 
 def _number(chat: Chat, number: int) -> int:
     kept = CharacterVersion.objects.filter(character=chat.character_id, number=number)
-    if number and not kept.exists():
+    if number not in (0, chat.character.number) and not kept.exists():
         raise Invalid("There is no such version of the character.", param="character_number")
     return number
 

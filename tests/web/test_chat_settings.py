@@ -98,8 +98,9 @@ def test_page_shows_what_is_held(browser, chat, path, owner, ana):
 
 def test_form_that_was_not_touched_changes_nothing(browser, chat, path):
     before = held(chat)
+    shown = {**FIELDS, "character_number": chat.character_number}
 
-    assert browser.post(path, FIELDS).status_code == 302
+    assert browser.post(path, shown).status_code == 302
 
     assert (held(chat), CharacterPreference.objects.count()) == (before, 0)
 
