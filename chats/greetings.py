@@ -50,5 +50,4 @@ def of(
 def _expanded(text: str, context: MacroContext) -> Greeting:
     expand = Expander(context)
     said = expand(text)
-    state = State().after(expand.changes, Timed()).to_json()
-    return Greeting(said, state or None)
+    return Greeting(said, State().after(expand.changes, Timed()).after_path(()))

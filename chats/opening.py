@@ -221,7 +221,7 @@ def _begin(
         kind=request.kind,
         place=tree.below(path[-1] if path else None),
         reply_uid=reply_uid,
-        state=state.to_json() or None,
+        state=state.after_path(path),
         user_message_uid=user_message_uid,
         has_versions=has_versions,
         sync=sync,

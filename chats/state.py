@@ -11,7 +11,7 @@ from engine.macros import Changes
 from lore.timed import State as Timed
 
 
-class State(msgspec.Struct, frozen=True, omit_defaults=True):
+class State(msgspec.Struct, frozen=True):
     """Variables that macros of this chat set, and the effects of its lore.
 
     `shared` are those that cards call global. They stay in the chat as well: a card never
@@ -27,7 +27,10 @@ class State(msgspec.Struct, frozen=True, omit_defaults=True):
             _merged(self.variables, changes.local), _merged(self.shared, changes.shared), timed
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def after_path(self, path: Sequence[Node]) -> dict[str, Any] | None:
+        """What to save with a message at the end of `path`; None if nothing ever lasted here."""
+        if self == State() and all(node.state is None for node in path):
+            return None
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
 
 

@@ -99,7 +99,12 @@ def compiled(uid: str, number: int) -> CompiledBook:
     return compile_book(msgspec.convert(row, Book, strict=False), uid)
 
 
+_settings: Select[Any] = Select(
+    lambda user: ScanSettings.objects.filter(user_id=user).values_list("changed"), user=int
+)
+
+
 def settings_of(user_id: int) -> Settings:
     """How this person's lorebooks are scanned, without the budget, which depends on the model."""
-    changed = ScanSettings.objects.filter(user_id=user_id).values_list("changed", flat=True).first()
-    return Settings() if changed is None else msgspec.convert(changed, Settings)
+    found = _settings.first(user=user_id)
+    return Settings() if found is None else msgspec.convert(found[0], Settings)
