@@ -13,7 +13,7 @@ from lore.editing import title_of
 from lore.formats import FORMATS
 from lore.keycheck import Problem, problems
 from lore.models import Lorebook, LorebookVersion
-from lore.services import book_of
+from lore.queries import book_at
 from lore.values import Book, Entry, Position
 from web.lore_forms import LABELS, POSITIONS, EntryForm, initial_of
 
@@ -132,7 +132,7 @@ def build_workbench(
     warning: str = "",
 ) -> Workbench:
     """Read what the page shows. `opened` takes the place of the entry that `view` names."""
-    book = book_of(lorebook)
+    book = book_at(lorebook.uid, lorebook.number)
     entries = editing.shown(book)
     found = matching(book, view.text)
     can_edit = lorebook.owner_id == user.pk
