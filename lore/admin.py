@@ -1,4 +1,4 @@
-"""Operators' pages for lorebooks."""
+"""Lorebooks in the admin: found and looked at, not written."""
 
 from django.contrib import admin
 

@@ -12,7 +12,7 @@ from engine.macros import expand_names
 from engine.tokens import default_counter
 from lore.activation import Activation, Verdict, activate
 from lore.books import Bound, CompiledBook
-from lore.formats.shapes import title
+from lore.editing import title_of
 from lore.patterns import Clock
 from lore.scene import SOURCES, Said, Scene, Settings
 from lore.sight import NOTE, RECURSION, Where
@@ -116,7 +116,7 @@ def told(found: Activation, book: CompiledBook) -> list[Told]:
     """Every verdict in words: the activated ones first, in the order of activation."""
     items = book.by_key
     return [
-        Told(entry, title(entry) or f"Entry {entry.uid}", verdict, _reason(verdict, entry))
+        Told(entry, title_of(entry), verdict, _reason(verdict, entry))
         for verdict in found.verdicts
         for entry in (items[verdict.entry].entry,)
     ]

@@ -33,6 +33,11 @@ def entry_of(book: Book, uid: int) -> Entry:
     return found
 
 
+def title_of(entry: Entry) -> str:
+    """What to call an entry: its comment, its name, its first key, or its number."""
+    return entry.comment or entry.name or next(iter(entry.keys), "") or f"Entry {entry.uid}"
+
+
 def add_entry(
     book: Book, values: Mapping[str, Any], *, after: int | None = None
 ) -> tuple[Book, Entry]:

@@ -9,11 +9,11 @@ from django.core.paginator import Page, Paginator
 from accounts.models import User
 from engine.tokens import default_counter
 from lore import editing
+from lore.editing import title_of
 from lore.formats import FORMATS
-from lore.formats.shapes import title
 from lore.keycheck import Problem, problems
 from lore.models import Lorebook, LorebookVersion
-from lore.services import book_of
+from lore.queries import book_at
 from lore.values import Book, Entry, Position
 from web.lore_forms import LABELS, POSITIONS, EntryForm, initial_of
 
@@ -79,7 +79,7 @@ class Open:
 
     @property
     def title(self) -> str:
-        return row_title(self.entry) if self.entry else "New entry"
+        return title_of(self.entry) if self.entry else "New entry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +123,6 @@ class Workbench:
         return bool(self.view.text)
 
 
-def row_title(entry: Entry) -> str:
-    """The comment, or the name, or the first key."""
-    return entry.comment or title(entry) or next(iter(entry.keys), f"Entry {entry.uid}")
-
-
 def build_workbench(
     lorebook: Lorebook,
     *,
@@ -137,7 +132,7 @@ def build_workbench(
     warning: str = "",
 ) -> Workbench:
     """Read what the page shows. `opened` takes the place of the entry that `view` names."""
-    book = book_of(lorebook)
+    book = book_at(lorebook.uid, lorebook.number)
     entries = editing.shown(book)
     found = matching(book, view.text)
     can_edit = lorebook.owner_id == user.pk
@@ -152,7 +147,7 @@ def build_workbench(
         shown=[
             Row(
                 entry=e,
-                title=row_title(e),
+                title=title_of(e),
                 tokens=count(e.content),
                 place=place,
                 address=view.query(entry=e.uid, page=rows.number),

@@ -29,9 +29,28 @@ document.addEventListener("htmx:confirm", (event) => {
   issueRequest(true);
 });
 
+// The same entry drawn anew keeps its open folds and its place.
+let kept = null;
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.target.id !== "workbench") return;
+  const form = document.getElementById("entry-form");
+  kept = form && {
+    address: form.getAttribute("action"),
+    top: form.parentElement.scrollTop,
+    folds: [...form.querySelectorAll("details[open]")].map((fold) => fold.id),
+  };
+});
+function restore() {
+  const form = document.getElementById("entry-form");
+  if (!form || form.getAttribute("action") !== kept?.address) return;
+  for (const id of kept.folds) document.getElementById(id)?.setAttribute("open", "");
+  form.parentElement.scrollTop = kept.top;
+}
+
 let opened = "";
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  opened = detail.elt.matches?.("[id^=entry-], #add-entry") ? detail.elt.id : "";
+  if (detail.target.id !== "workbench") return;
+  opened = detail.elt.matches("[id^=entry-], #add-entry") ? detail.elt.id : "";
 });
 document.addEventListener("htmx:afterSettle", ({ detail }) => {
   for (const notice of document.querySelectorAll("[data-notice]")) {
@@ -39,6 +58,7 @@ document.addEventListener("htmx:afterSettle", ({ detail }) => {
   }
   if (detail.target.id !== "workbench" && detail.elt.id !== "workbench") return;
   prepare();
+  restore();
   const wrong = document.querySelector("#entry-form .field-wrong :is(input, textarea, select)");
   if (wrong) wrong.focus();
   else if (opened === "add-entry" || opened === "entry-form") focusNew();

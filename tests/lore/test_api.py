@@ -244,7 +244,7 @@ def test_dry_run_tells_what_fires_and_why(mine, made):
     lamp, keeper = body["verdicts"]
     assert lamp == {
         "uid": 0,
-        "title": "Entry 0",
+        "title": "lamp",
         "activated": True,
         "rule": "key",
         "reason": "“/light(s|house)/i” is in the newest message.",

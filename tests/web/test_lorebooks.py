@@ -1,6 +1,7 @@
 """Lorebooks in the browser: list, files, table, editor, undo, where they apply, the test box."""
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -142,6 +143,26 @@ def test_export_in_every_format_can_be_read_again(form, browser, harbour):
 
 def test_export_in_an_unknown_format_is_refused(browser, harbour):
     assert browser.get(f"/app/lorebooks/{harbour.uid}/export?format=pdf").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["", "?entry=0", "?entry=new", "/test", "/use", "/settings"])
+def test_page_has_one_h1_one_main_and_nothing_inline(path, browser, harbour):
+    body = browser.get(f"/app/lorebooks/{harbour.uid}{path}").content.decode()
+
+    assert len(re.findall(r"<h1[ >]", body)) == 1
+    assert len(re.findall(r"<main[ >]", body)) == 1
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son[a-z]+=|<style", body)
+    ids = re.findall(r'\sid="([^"]+)"', body)
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_hostile_text_is_drawn_as_text(browser, owner):
+    entry = Entry(uid=0, keys=("<b>k",), comment="<script>x", content="</textarea><img src=x>")
+    book = create_lorebook(owner=owner, name="<i>n", book=Book(entries=(entry,)))
+
+    body = browser.get(f"/app/lorebooks/{book.uid}?entry=0").content.decode()
+
+    assert [bad for bad in ("<b>k", "<script>x", "<img src=x", "<i>n") if bad in body] == []
 
 
 # The table

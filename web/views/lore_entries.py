@@ -13,7 +13,7 @@ from core.errors import Conflict, Invalid, NotFound, ReverieError
 from engine.tokens import default_counter
 from lore import editing, keycheck, queries, services
 from lore.models import Lorebook
-from lore.services import book_of
+from lore.queries import book_at
 from lore.values import Book, Entry
 from web.gate import MemberRequest, member
 from web.lore_context import (
@@ -93,7 +93,7 @@ def change(request: MemberRequest, uid: str) -> HttpResponse:
     view = View.of(request.POST)
     try:
         number = _number(request)
-        changed, note, done = _changed(request, book_of(lorebook))
+        changed, note, done = _changed(request, book_at(lorebook.uid, lorebook.number))
         saved = services.save_book(lorebook=lorebook, book=changed, number=number, note=note)
     except ReverieError as error:
         bench = build_workbench(lorebook, user=request.user, view=view, warning=_told(error))
@@ -196,7 +196,7 @@ def save(request: MemberRequest, uid: str, entry: str) -> HttpResponse:
     """Save the open entry: what was changed in its form and nothing else."""
     chosen = _whole(entry, "entry")
     lorebook = queries.get_owned(request.user, uid)
-    book, view = book_of(lorebook), View.of(request.POST)
+    book, view = book_at(lorebook.uid, lorebook.number), View.of(request.POST)
     stored = next((one for one in book.entries if one.uid == chosen), None)
     if _number(request) != lorebook.number:
         return _conflict(request, lorebook, stored, chosen)
@@ -231,7 +231,7 @@ def add(request: MemberRequest, uid: str) -> HttpResponse:
     if not form.is_valid():
         return _refused(request, lorebook, opened)
     try:
-        changed, entry = editing.add_entry(book_of(lorebook), form.values())
+        changed, entry = editing.add_entry(book_at(lorebook.uid, lorebook.number), form.values())
         services.save_book(
             lorebook=lorebook, book=changed, number=lorebook.number, note="An entry added"
         )

@@ -13,7 +13,7 @@ from characters import queries as characters
 from core.errors import Conflict, Invalid
 from lore import editing, queries, services
 from lore.models import Binding, Lorebook
-from lore.services import book_of
+from lore.queries import book_at
 from personas import queries as personas
 from web.gate import MemberRequest, member, submitted
 from web.lore_context import EXPORTS
@@ -26,7 +26,7 @@ OFFERED_MOST = 500
 @member
 def settings(request: MemberRequest, uid: str) -> HttpResponse:
     lorebook = queries.get_owned(request.user, uid)
-    book = book_of(lorebook)
+    book = book_at(lorebook.uid, lorebook.number)
     form = BookForm(submitted(request)[0], initial=BookForm.initial_of(lorebook, book))
     status = 200
     if request.method == "POST":
@@ -61,7 +61,7 @@ def _save(form: BookForm, lorebook: Lorebook, number: str) -> bool:
     if number != str(lorebook.number):
         raise Conflict(_CHANGED, code="lorebook_changed")
     try:
-        book = editing.change_book(book_of(lorebook), form.book_values())
+        book = editing.change_book(book_at(lorebook.uid, lorebook.number), form.book_values())
         services.update_lorebook(
             lorebook=lorebook, number=lorebook.number, book=book, **form.listing()
         )
