@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from lore.activation import activate
@@ -22,8 +23,52 @@ ROUNDS: Final = 40
 KEYS_EACH: Final = 3
 WINDOWS: Final = {"4k tokens": (8, 2_000), "20 x 2,000 characters": (20, 2_000)}
 _CALLED_SHARE: Final = 1_000
-_ONSETS: Final = "b c d f g h k l m n p r s t v w br dr gr kr sh st th tr".split()
-_RHYMES: Final = "a e i o u an ar el en er ia in is on or os um yn".split()
+_ONSETS: Final = [
+    "b",
+    "c",
+    "d",
+    "f",
+    "g",
+    "h",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "r",
+    "s",
+    "t",
+    "v",
+    "w",
+    "br",
+    "dr",
+    "gr",
+    "kr",
+    "sh",
+    "st",
+    "th",
+    "tr",
+]
+_RHYMES: Final = [
+    "a",
+    "e",
+    "i",
+    "o",
+    "u",
+    "an",
+    "ar",
+    "el",
+    "en",
+    "er",
+    "ia",
+    "in",
+    "is",
+    "on",
+    "or",
+    "os",
+    "um",
+    "yn",
+]
 
 
 def word(rng: random.Random) -> str:
@@ -84,8 +129,8 @@ def rows() -> Iterator[tuple[str, ...]]:
             compiling = (time.perf_counter() - started) * 1000
             scene = scene_of(book, messages, chars, rng)
             settings = Settings(scan_depth=messages, budget_tokens=10**9)
-            middle, high = measured(lambda: activated(bound, settings, scene), ROUNDS)
-            plain, _ = measured(lambda: naive(book, scene, messages), 5)
+            middle, high = measured(partial(activated, bound, settings, scene), ROUNDS)
+            plain, _ = measured(partial(naive, book, scene, messages), 5)
             found = activated(bound, settings, scene)
             growth = f"x{middle / before:.1f}" if before else "-"
             before = middle
