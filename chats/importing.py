@@ -4,7 +4,7 @@ A chat is stored in one transaction, together with a note of the files it came f
 was taken in before makes no second chat.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -38,12 +38,12 @@ BATCH: Final = 500
 class ImportedChat:
     """A chat that files became, now or (`is_new` false) at an earlier import.
 
-    `titles` are those of its files; `notes` say for people what was mended or left out.
+    `digests` are those of the files; `notes` say for people what was mended or left out.
     """
 
     chat: Chat
     is_new: bool
-    titles: tuple[str, ...]
+    digests: tuple[str, ...]
     message_count: int = 0
     notes: tuple[str, ...] = ()
 
@@ -84,30 +84,32 @@ def store_chats(
     `books` are lorebooks by the names that the files may call them by; others are found by
     their own name.
     """
-    keyed = {_digest(character, one): one.file for one in given if one.file.messages}
-    if not keyed:
+    filled = {one.digest: one.file for one in given if one.file.messages}
+    if not filled:
         raise Invalid("The chat holds no messages.", code="empty_chat", param="file")
-    here = {digest: chat for digest in keyed if (chat := find_imported(owner, digest)) is not None}
-    results = [
-        ImportedChat(chat=chat, is_new=False, titles=(keyed[digest].title,))
-        for digest, chat in here.items()
-    ]
-    fresh = {id(file): digest for digest, file in keyed.items() if digest not in here}
-    for tree in merge_branches([file for file in keyed.values() if id(file) in fresh]):
-        digests = [fresh[id(file)] for file in tree.files]
+    results: list[ImportedChat] = []
+    fresh: dict[int, str] = {}
+    for digest, file in filled.items():
+        here = _imported_before(owner, character, digest)
+        if here is None:
+            fresh[id(file)] = digest
+        else:
+            results.append(ImportedChat(chat=here, is_new=False, digests=(digest,)))
+    for tree in merge_branches([file for file in filled.values() if id(file) in fresh]):
+        digests = tuple(fresh[id(file)] for file in tree.files)
         results.append(_store(_Storing(owner, character, tree, digests, books or {})))
     return results
 
 
-def find_imported(owner: User, digest: str) -> Chat | None:
-    """The chat that came from a file before, unless it was deleted since."""
-    uid = find_target(owner, ImportedFile.Kind.CHAT, digest)
+def _imported_before(owner: User, character: Character, digest: str) -> Chat | None:
+    """The chat that a file became with this character before, unless it was deleted since."""
+    uid = find_target(owner, ImportedFile.Kind.CHAT, _key(character, digest))
     return Chat.objects.filter(uid=uid, user=owner, trashed_at=None).first() if uid else None
 
 
-def _digest(character: Character, given: Given) -> str:
+def _key(character: Character, digest: str) -> str:
     """One file may become a chat with each of several characters."""
-    return sha256(f"{character.uid} {given.digest}".encode()).hexdigest()
+    return sha256(f"{character.uid} {digest}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class _Storing:
     owner: User
     character: Character
     tree: Tree
-    digests: Sequence[str]
+    digests: tuple[str, ...]
     books: Mapping[str, Lorebook]
 
     @property
@@ -144,7 +146,7 @@ def _store(storing: _Storing) -> ImportedChat:
     return ImportedChat(
         chat=chat,
         is_new=True,
-        titles=tuple(file.title for file in storing.tree.files),
+        digests=storing.digests,
         message_count=len(storing.tree.nodes),
         notes=tuple(dict.fromkeys(note for file in storing.tree.files for note in file.notes)),
     )
@@ -216,9 +218,8 @@ def _finish(storing: _Storing, chat: Chat, placed: Plot, dates: _Dates) -> None:
         scope = Binding.Scope.CHAT
         bind(user=storing.owner, lorebook=book, scope=scope, target=chat.uid)
     for digest in storing.digests:
-        note_import(
-            owner=storing.owner, kind=ImportedFile.Kind.CHAT, digest=digest, target=chat.uid
-        )
+        key = _key(storing.character, digest)
+        note_import(owner=storing.owner, kind=ImportedFile.Kind.CHAT, digest=key, target=chat.uid)
 
 
 def _note(file: ChatFile) -> dict[str, Any]:
