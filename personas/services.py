@@ -146,7 +146,7 @@ def _text(field: str, value: str) -> str:
 
 
 def _checked(field: str, value: Any) -> Any:
-    if field == "position" and value not in Position:
+    if field == "position" and value not in list(Position):
         raise Invalid("A position is 0, 1, 2, 3, 4 or 9.", param=field)
     if field == "role" and value not in (0, 1, 2):
         raise Invalid("A role is 0 (system), 1 (user) or 2 (assistant).", param=field)
