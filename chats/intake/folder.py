@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from chats.files import ChatFile, folder
 from chats.files.header import read_header
 from chats.files.values import Notes
 from chats.importing import Given
-from chats.intake.lineages import Brought, lineages, open_line
+from chats.intake.lineages import Brought, lineages, noted, open_line
 from chats.intake.outcomes import Outcome, Status
 from chats.intake.personas import take_persona
 from chats.intake.preferences import take_settings
@@ -102,11 +101,11 @@ class _Folder:
                 sources.append(source_at(chat.path))
             except Invalid as error:
                 yield _failed(_path(chat), error)
-        for line in lineages(sources):
+        for line, note in lineages(sources):
             brought, failed = open_line(line)
             yield from failed
             if brought:
-                yield from self._take_line(chats[0], group, brought)
+                yield from noted(self._take_line(chats[0], group, brought), note)
 
     def _take_line(
         self, chat: folder.Chat, group: folder.Group | None, brought: Brought
@@ -125,7 +124,7 @@ class _Folder:
             yield from (_failed(source.path, error) for source, _ in brought)
             return
         note = _OF_GROUP.format(character.name if character else "one of them")
-        yield from (replace(one, notes=(*one.notes, note)) for one in outcomes)
+        yield from noted(outcomes, note)
 
     def _find(self, stem: str) -> Character | None:
         """The character of that card; None if a dry run would have made it. Raises Invalid."""

@@ -1,6 +1,7 @@
 """Which chat files belong together: a chat and what branched off it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from chats.files import ChatFile, merge_branches
@@ -16,16 +17,19 @@ TOO_LARGE: Final = "Its branches are too large to be put together; each is a cha
 Brought = list[tuple[Source, Given]]
 
 
-def lineages(sources: Sequence[Source]) -> Iterator[list[Source]]:
-    """The sources, those together that go back to the same chat. Reads only their first lines."""
+def lineages(sources: Sequence[Source]) -> Iterator[tuple[list[Source], str]]:
+    """The sources, those together that go back to the same chat, and what to say of them.
+
+    Reads only their first lines.
+    """
     stubs = [ChatFile(title=title_of(source.name), parent=_parent(source)) for source in sources]
     places = {id(stub): place for place, stub in enumerate(stubs)}
     for tree in merge_branches(stubs):
         line = [sources[places[id(stub)]] for stub in tree.files]
         if sum(source.size for source in line) <= TOGETHER_BYTES_MOST:
-            yield line
+            yield line, ""
         else:
-            yield from ([source] for source in line)
+            yield from (([source], TOO_LARGE if len(line) > 1 else "") for source in line)
 
 
 def open_line(line: Sequence[Source]) -> tuple[Brought, list[Outcome]]:
@@ -40,6 +44,12 @@ def open_line(line: Sequence[Source]) -> tuple[Brought, list[Outcome]]:
                 Outcome(path=source.path, kind="chat", status=Status.FAILED, message=error.message)
             )
     return brought, failed
+
+
+def noted(outcomes: Iterable[Outcome], *notes: str) -> Iterator[Outcome]:
+    """The same, with further notes; "" is none."""
+    added = tuple(note for note in notes if note)
+    return (replace(one, notes=(*one.notes, *added)) for one in outcomes)
 
 
 def _parent(source: Source) -> str:

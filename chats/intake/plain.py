@@ -1,12 +1,11 @@
 """Files of any kind, without a folder that says what belongs to whom."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
 from characters.models import Character
 from characters.queries import owned_by as characters_of
-from chats.intake.lineages import Brought, lineages, open_line
+from chats.intake.lineages import Brought, lineages, noted, open_line
 from chats.intake.outcomes import Outcome, Status
 from chats.intake.personas import take_backup
 from chats.intake.sorting import Kind, kind_of
@@ -38,8 +37,8 @@ def take_files(
                 path=source.path, kind="file", status=Status.FAILED, message=error.message
             )
         data = b""
-    for line in lineages(chats):
-        yield from _take_line(taker, line, character)
+    for line, note in lineages(chats):
+        yield from noted(_take_line(taker, line, character), note)
 
 
 def _take(taker: Taker, source: Source, data: bytes, kind: Kind) -> Iterator[Outcome]:
@@ -67,7 +66,7 @@ def _take_line(taker: Taker, line: list[Source], character: Character | None) ->
                 for source, _ in some
             ]
             note = ""
-        outcomes += [replace(one, notes=(*one.notes, note)) if note else one for one in made]
+        outcomes += noted(made, note)
     yield from outcomes
 
 

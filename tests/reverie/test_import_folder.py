@@ -1,6 +1,5 @@
 """`reverie import FOLDER`: everything arrives once, and what belongs together stays so."""
 
-
 import pytest
 
 from catalog.models import ImportedFile
