@@ -38,8 +38,8 @@ def export_text(chat: Chat) -> Iterator[bytes]:
         yield from write_text(ChatFile(messages=batch))
 
 
-def export_zip(chat: Chat, to: BinaryIO) -> int:
-    """All branches as files for SillyTavern. Returns how many were left out, the newest ones."""
+def export_zip(chat: Chat, to: BinaryIO) -> Iterator[None]:
+    """All branches as files for SillyTavern. Each step writes one, so that others get a turn."""
     skeleton = Skeleton(chat)
     found, left_out = branches(chat, skeleton, most=BRANCHES_MOST)
     taken: set[str] = set()
@@ -51,12 +51,19 @@ def export_zip(chat: Chat, to: BinaryIO) -> int:
             with archive.open(f"{name}.jsonl", "w", force_zip64=True) as file:
                 for line in _written(header, messages_of(chat, uids)):
                     file.write(line)
-    return left_out
+            yield
+        if left_out:
+            archive.writestr("left out.txt", f"{left_out} further branches are not in here.\n")
 
 
 def title_of(chat: Chat) -> str:
     """What the chat is called, or else whom it is with."""
     return chat.title or chat.character.name
+
+
+def filename_of(chat: Chat, ending: str) -> str:
+    """A name for the chat's file that every file system takes."""
+    return f"{titles.filename(title_of(chat))}.{ending}"
 
 
 def _header(chat: Chat, variables: dict[str, Any] | None) -> ChatFile:

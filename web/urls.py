@@ -3,7 +3,19 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from web.views import account, characters, chats, importing, keys, labs, landing, media, messages
+from web.views import (
+    account,
+    characters,
+    chats,
+    exporting,
+    importing,
+    intake,
+    keys,
+    labs,
+    landing,
+    media,
+    messages,
+)
 from web.views import turns as turn_views
 
 urlpatterns = [
@@ -19,6 +31,7 @@ urlpatterns = [
     path("app/characters/tokens", characters.count_tokens, name="character-tokens"),
     path("app/characters/import", importing.import_cards, name="import"),
     path("app/characters/<str:uid>", characters.detail, name="character"),
+    path("app/characters/<str:uid>/import", intake.import_chats, name="chats-import"),
     path("app/characters/<str:uid>/edit", characters.edit, name="character-edit"),
     path("app/characters/<str:uid>/trash", characters.trash, name="character-trash"),
     path("app/characters/<str:uid>/restore", characters.restore, name="character-restore"),
@@ -44,6 +57,8 @@ urlpatterns = [
     path("app/messages/<str:uid>/trash", messages.trash, name="message-trash"),
     path("app/messages/<str:uid>/branch", messages.branch, name="message-branch"),
     path("app/trash/<str:uid>/restore", messages.restore_trash, name="trash-restore"),
+    path("app/chats/<str:uid>/export/<str:form>", exporting.export, name="chat-export"),
+    path("app/import", intake.import_files, name="import-files"),
     # Oneself and programs
     path("app/labs", labs.labs, name="labs"),
     path("app/labs/models", labs.connect, name="connect"),
