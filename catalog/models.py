@@ -1,4 +1,4 @@
-"""Project, the listing row, and Tag."""
+"""Project, the listing row, Tag, and what was imported already."""
 
 from django.conf import settings
 from django.db import models
@@ -66,3 +66,33 @@ class Project(models.Model):
     def label(self) -> str:
         """`Name [short]`: how programs name it in `model`."""
         return f"{self.name} [{self.short_id}]"
+
+
+class ImportedFile(models.Model):
+    """Something in a file that was taken in, so that the same file is not taken in twice.
+
+    `digest` is SHA-256 in hexadecimal of what tells it from others of its kind; `target` is the
+    uid of what it became, "" if that is no row of its own.
+    """
+
+    class Kind(models.TextChoices):
+        LOREBOOK = "lorebook"
+        PERSONA = "persona"
+        SETTINGS = "settings"
+        CHAT = "chat"
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    digest = models.CharField(max_length=64)
+    target = models.CharField(max_length=24, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("owner", "kind", "digest"), name="catalog_imported_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:12]}"

@@ -59,7 +59,8 @@ def call_up(bound: list[Bound], asked: Asked, state: State, expand: Expander) ->
 
 
 def _scene(asked: Asked, expand: Expander, *, asks_greeting: bool) -> Scene:
-    path, parts, persona = asked.path, asked.spoken.parts, asked.persona
+    parts, persona = asked.spoken.parts, asked.persona
+    path = [node for node in asked.path if not node.hidden]
     names = {"user": asked.user_name, "assistant": parts.spoken_name}
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position if path else 0

@@ -121,13 +121,14 @@ def _parts(
 
 
 def _history(moment: Moment, voice: Spoken, person: Persona | None) -> tuple[HistoryMessage, ...]:
-    """The path. Models that complete text are told who speaks."""
+    """The path without what is hidden. Models that complete text are told who speaks."""
     names: dict[str, str] = {}
     if moment.spec.template:
         names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
     return tuple(
         HistoryMessage(cast("Role", n.role), n.content, n.uid, names.get(n.role))
         for n in moment.path
+        if not n.hidden
     )
 
 

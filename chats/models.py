@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from core.ids import new_uid
 
@@ -75,9 +76,10 @@ class Message(models.Model):
     `position` is the depth. `chosen` marks the one sibling that is shown when its parent is;
     `active` marks the messages on the path that is shown now, so a window of a long chat is
     one indexed query. A trashed message keeps its place; `trash` names what was deleted with it.
+    `hidden` messages are shown to people and kept out of prompts.
 
     `state` is what lasts on this branch from here on: variables and timed lore (`chats.state`).
-    `extra` keeps what an imported file said beside, for export.
+    `extra` keeps what an imported file said beside, for export (`chats.kept`).
     """
 
     class Role(models.TextChoices):
@@ -97,6 +99,7 @@ class Message(models.Model):
     position = models.PositiveIntegerField()
     active = models.BooleanField(default=True)
     chosen = models.BooleanField(default=True)
+    hidden = models.BooleanField(default=False)
     role = models.CharField(max_length=10, choices=Role.choices)
     speaker = models.CharField(max_length=200, blank=True)
     content = models.TextField()
@@ -108,7 +111,7 @@ class Message(models.Model):
     turn = models.CharField(max_length=24, blank=True, default="")
     state = models.JSONField(null=True, blank=True)
     extra = models.JSONField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, blank=True)
     trashed_at = models.DateTimeField(null=True, blank=True)
     trash = models.CharField(max_length=24, blank=True, default="")
@@ -143,6 +146,29 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"revision {self.pk}"
+
+
+class ChatSource(models.Model):
+    """A file that a chat, or one of its branches, was read from. `number` 0 is the chat itself.
+
+    `end` is the uid of its last message. `said` is the file as `chats.files.ChatFile` without
+    messages: what the chat has no place for goes back into an export.
+    """
+
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="sources")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=200, blank=True)
+    end = models.CharField(max_length=24)
+    said = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (
+            models.UniqueConstraint(fields=("chat", "number"), name="chats_source_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.title or f"source {self.number}"
 
 
 class Turn(models.Model):

@@ -278,6 +278,10 @@ def _copy(original: Message, chat: Chat, parent: Message | None) -> Message:
         model=original.model,
         surface=original.surface,
         turn=original.turn,
+        hidden=original.hidden,
+        state=original.state,
+        extra=original.extra,
+        created_at=original.created_at,
     )
 
 

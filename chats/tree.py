@@ -29,6 +29,7 @@ class Node(NamedTuple):
     role: str
     content: str
     state: dict[str, Any] | None = None
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ def below(node: Node | Message | None) -> Place:
 def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     """The shown path, newest first, as the fields of `Node`."""
     rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
-    return rows.order_by("-position").values_list("uid", "position", "role", "content", "state")
+    fields = ("uid", "position", "role", "content", "state", "hidden")
+    return rows.order_by("-position").values_list(*fields)
 
 
 _newest: Select[Any] = Select(

@@ -15,7 +15,10 @@ OWN_COMMANDS: Final = {
     "worker": ("reverie.commands.worker", "run jobs in a process of their own"),
     "user": ("reverie.commands.user", "create people"),
     "key": ("reverie.commands.key", "make API keys"),
-    "import": ("reverie.commands.imports", "import character cards"),
+    "import": (
+        "reverie.commands.imports",
+        "import cards, lorebooks, chats, or a SillyTavern folder",
+    ),
     "export": ("reverie.commands.export", "export a character"),
     "lore": ("reverie.commands.lore", "try lorebooks on texts and recorded cases"),
     "model": ("reverie.commands.model", "list, fetch and connect language models"),

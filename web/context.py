@@ -56,7 +56,8 @@ class Line:
 
     @property
     def name(self) -> str:
-        return "You" if self.is_own else self.chat.character.name
+        """Who said it. Somebody else than the character may have, in a chat that was imported."""
+        return "You" if self.is_own else self.message.speaker or self.chat.character.name
 
     @property
     def has_previous(self) -> bool:

@@ -147,6 +147,19 @@ class ImportForm(forms.Form):
     )
 
 
+class FilesForm(forms.Form):
+    """Files of any kind; each is judged on its own later on."""
+
+    uploads = CardsField(
+        label="Files",
+        allow_empty_file=True,
+        error_messages={"required": "Choose at least one file."},
+        widget=ManyFilesInput(
+            attrs={"accept": ".jsonl,.json,.txt,.png,.charx,.webp,.jpg,.jpeg,.yaml,.yml,.byaf"}
+        ),
+    )
+
+
 class KeyForm(forms.Form):
     """A new API key."""
 

@@ -1,40 +1,142 @@
-"""Import character cards: `reverie import PATH… --owner U`."""
+"""Take in cards, lorebooks, personas and chats, or a whole SillyTavern data folder."""
 
 import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
-from characters.services import import_paths
+from characters.models import Character
+from characters.queries import get_owned
+from chats.files import folder
+from chats.intake import Outcome, Source, Status, Taker, source_at, take_files, take_folder
+from core.errors import Invalid
+from core.text import clean
 from reverie.commands.output import add_json, find_user, say, say_json
+from reverie.progress import Bar
+
+LINES_MOST: Final = 30
+"""More good news than this is only counted; every problem has its line."""
+_PLURALS: Final = {"persona": "personas", "settings": "settings"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, help="PNG or JSON cards, or folders of them")
+    parser.add_argument(
+        "paths", nargs="+", type=Path, help="files, folders of them, or SillyTavern's data folder"
+    )
     parser.add_argument("--owner", required=True)
+    parser.add_argument("--character", help="full id of the character that chats are with")
     parser.add_argument("--dry-run", action="store_true", help="read and report, store nothing")
     add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    reports = import_paths(options.paths, owner=find_user(options.owner), dry_run=options.dry_run)
-    failed = [report for report in reports if not report.succeeded]
-    if options.json:
-        say_json(
-            [
-                {
-                    "path": report.path,
-                    "character": report.character.uid if report.character else None,
-                    "name": report.character.name if report.character else None,
-                    "error": report.message or None,
-                    "notes": report.notes,
-                }
-                for report in reports
-            ]
-        )
-        return 1 if failed else 0
-    for report in reports:
-        made = f"imported as {report.character.label}" if report.character else ""
-        say(f"{report.path}: {report.message or made or 'readable'}")
-        for note in report.notes:
-            say(f"    {note}")
-    say(f"{len(reports) - len(failed)} of {len(reports)} files read.")
-    return 1 if failed or not reports else 0
+    owner = find_user(options.owner)
+    character = get_owned(owner, options.character) if options.character else None
+    taker = Taker(owner, dry_run=options.dry_run)
+    items, files, failed = _found(options.paths)
+    bar = Bar(len(items) + len(files), shown=sys.stdout.isatty() and not options.json)
+    outcomes = [*failed]
+    for outcome in _taken(taker, items, files, character):
+        outcomes.append(outcome)
+        bar.step()
+    bar.end()
+    _tell(outcomes, as_json=options.json)
+    return 1 if not outcomes or not all(one.succeeded for one in outcomes) else 0
+
+
+def _taken(
+    taker: Taker, items: list[folder.Item], files: list[Source], character: Character | None
+) -> Iterator[Outcome]:
+    yield from take_folder(taker, items)
+    yield from take_files(taker, files, character=character)
+
+
+def _found(paths: Iterable[Path]) -> tuple[list[folder.Item], list[Source], list[Outcome]]:
+    """What SillyTavern folders hold, single files, and what cannot be opened. Raises Invalid."""
+    items: list[folder.Item] = []
+    files: list[Source] = []
+    failed: list[Outcome] = []
+    for path in paths:
+        data = _data_folder(path)
+        if data is not None:
+            items += folder.scan(data)
+            continue
+        for file in _files(path):
+            try:
+                files.append(source_at(file))
+            except Invalid as error:
+                failed.append(
+                    Outcome(
+                        path=clean(str(file)),
+                        kind="file",
+                        status=Status.FAILED,
+                        message=error.message,
+                    )
+                )
+    return items, files, failed
+
+
+def _data_folder(path: Path) -> Path | None:
+    """SillyTavern's data folder at or in a place; None if there is none. Raises Invalid."""
+    if not path.is_dir():
+        return None
+    try:
+        found = folder.find_data(path)
+    except Invalid:
+        return None
+    if len(found) > 1:
+        names = "".join(f"\n  {one}" for one in found)
+        raise Invalid(f"{path} holds the data of several people. Name one of them:{names}")
+    return found[0]
+
+
+def _files(path: Path) -> list[Path]:
+    """The file, or those of a folder that may hold something."""
+    if not path.is_dir():
+        return [path]
+    endings = (*folder.CARDS, ".jsonl")
+    return sorted(
+        file for file in path.iterdir() if file.suffix.lower() in endings and file.is_file()
+    )
+
+
+def _tell(outcomes: list[Outcome], *, as_json: bool) -> None:
+    counts = Counter((one.kind, one.status) for one in outcomes)
+    if as_json:
+        say_json({"counts": _nested(counts), "files": [_row(one) for one in outcomes]})
+        return
+    for one in outcomes:
+        if one.message or one.notes or len(outcomes) <= LINES_MOST:
+            _say_one(one)
+    for (kind, status), count in sorted(counts.items()):
+        say(f"{count} {kind if count == 1 else _PLURALS.get(kind, kind + 's')} {status}.")
+    good = sum(one.succeeded for one in outcomes)
+    say(f"{good} of {len(outcomes)} files read.")
+
+
+def _say_one(one: Outcome) -> None:
+    what = f"{one.kind} {one.name}".strip()
+    say(f"{one.path}: {one.message or f'{what}, {one.status}'}")
+    for note in one.notes:
+        say(f"    {note}")
+
+
+def _row(one: Outcome) -> dict[str, Any]:
+    return {
+        "path": one.path,
+        "kind": one.kind,
+        "status": one.status.name.lower(),
+        "name": one.name or None,
+        "id": one.uid or None,
+        "error": one.message or None,
+        "notes": one.notes,
+    }
+
+
+def _nested(counts: Counter[tuple[str, Status]]) -> dict[str, dict[str, int]]:
+    nested: dict[str, dict[str, int]] = {}
+    for (kind, status), count in sorted(counts.items()):
+        nested.setdefault(kind, {})[status.name.lower()] = count
+    return nested

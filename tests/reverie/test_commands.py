@@ -152,7 +152,20 @@ def test_import_stores_a_card(run, owner, card):
 
     mira = Character.objects.get(owner=owner)
     assert ran.code == 0
-    assert (ran.json[0]["name"], ran.json[0]["character"]) == ("Mira", mira.uid)
+    assert ran.json == {
+        "counts": {"character": {"made": 1}},
+        "files": [
+            {
+                "path": str(card),
+                "kind": "character",
+                "status": "made",
+                "name": "Mira",
+                "id": mira.uid,
+                "error": None,
+                "notes": ["Read as a version 1 card from a JSON file."],
+            }
+        ],
+    }
     assert mira.description == "A map maker."
 
 
