@@ -87,7 +87,7 @@ def _compile(source: str, flags: str) -> Pattern | str:
 class Clock:
     """The time that all patterns of one request may take together.
 
-    `now` is injected for tests. `slow` collects the keys that were stopped or not tried.
+    `slow` collects the keys that were stopped or not tried.
     """
 
     def __init__(
@@ -100,12 +100,15 @@ class Clock:
         self._left = request_seconds
         self.slow: dict[str, str] = {}
 
+    def is_out_for(self, key: str) -> bool:
+        """Whether this key was stopped, or, which is noted, no time is left for any."""
+        if self._left <= 0 and key not in self.slow:
+            self.slow[key] = "no time was left for it"
+        return key in self.slow
+
     def find(self, key: str, pattern: Pattern, text: str) -> int | None:
         """Where the pattern matches, or None; also None, and noted, when time runs out."""
-        if key in self.slow:
-            return None
-        if self._left <= 0:
-            self.slow[key] = "no time was left for it"
+        if self.is_out_for(key):
             return None
         started = time.perf_counter()
         try:
