@@ -1,8 +1,8 @@
 """Regular expressions as authors of lorebooks write them: JavaScript's, under a time limit.
 
 `/pattern/flags` is translated to the `regex` module, which knows look-behind of any length and
-back-references, and which can be told to stop. Differences that remain: a back-reference to a
-group that took no part fails here and matches nothing in JavaScript. Pure.
+back-references, and which can be told to stop. One difference remains: a character beyond
+U+FFFF, such as most emoji, is one here and two in JavaScript without the flag `u`. Pure.
 """
 
 import re
