@@ -168,7 +168,7 @@ def ranking(bound: list[Bound], strategy: Strategy) -> Callable[[Item], tuple[in
     }
     tiers: dict[Scope, int] = {"chat": 0, "persona": 1}
     for index, scope in enumerate(third[strategy]):
-        tiers[scope] = 2 if strategy is Strategy.EVENLY else 2 + index
+        tiers[scope] = 2 if strategy == Strategy.EVENLY else 2 + index
     ordered = sorted(bound, key=lambda b: ("chat", "persona", *third[strategy]).index(b.scope))
     of_book = {
         binding.book.uid: (tiers[binding.scope], index) for index, binding in enumerate(ordered)
