@@ -247,8 +247,9 @@ class _Translator:
         if code is None:
             if self._unicode and char not in _SYNTAX:
                 raise Untranslatable("a character is escaped that needs no escape")
-            self._at = at + 1
-            return re.escape(char), False
+            # `\c` before no letter is a backslash, to be followed by a c.
+            self._at = at if char == "c" else at + 1
+            return re.escape("\\" if char == "c" else char), False
         if code > _LAST_CODE_POINT:
             raise Untranslatable("a character is named that does not exist")
         return re.escape(chr(code)), False

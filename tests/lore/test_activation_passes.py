@@ -3,7 +3,7 @@
 import pytest
 
 from lore.timed import Effect, State, version_of
-from lore.values import Logic
+from lore.values import Entry, Logic
 from tests.lore.scans import bind, entry, found, numbers, rules, scan, scene, verdict
 
 CHAIN = [entry(i, f"k{i}", content=f"k{i + 1}") for i in range(5)]
@@ -268,18 +268,19 @@ def test_a_group_of_no_weights_still_has_one_winner():
         ({"keys": ("cat", "red", "blue")}, 2),
         ({"keys": ("cat",), "secondary_keys": ("red", "hot")}, 3),
         ({"keys": ("cat",), "secondary_keys": ("red", "blue")}, 2),
-        ({"keys": ("cat",), "secondary_keys": ("red", "hot"), "selective_logic": 3}, 3),
-        ({"keys": ("cat",), "secondary_keys": ("blue",), "selective_logic": 2}, 1),
-        ({"keys": ("cat",), "secondary_keys": ("red", "blue"), "selective_logic": 1}, 1),
+        ({"keys": ("cat",), "secondary_keys": ("red", "hot"), "selective_logic": Logic.AND_ALL}, 3),
+        ({"keys": ("cat",), "secondary_keys": ("blue",), "selective_logic": Logic.NOT_ANY}, 1),
+        (
+            {"keys": ("cat",), "secondary_keys": ("red", "blue"), "selective_logic": Logic.NOT_ALL},
+            1,
+        ),
         ({"keys": ("cat",), "secondary_keys": ("red",), "selective": False}, 1),
         ({"keys": (), "constant": True}, 0),
     ],
 )
 def test_scores(fields, score):
     """Beside rivals of known scores, the entry wins over smaller ones and yields to greater."""
-    logic = Logic(fields.pop("selective_logic", 0))
-    keys = fields.pop("keys")
-    one = entry(9, *keys, group="g", group_override=True, selective_logic=logic, **fields)
+    one = Entry(uid=9, group="g", group_override=True, **fields)
     text = ("cat", "red", "hot", "x")
     winners = []
     for rival in range(1, 5):
