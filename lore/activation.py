@@ -49,6 +49,7 @@ class Activation(msgspec.Struct, frozen=True):
     every one that was looked at and refused; `explain` adds those that nothing called for.
     `slow_keys` maps patterns that ran out of time to what happened to them. `state` is what
     lasts. `disabled_prompts` are prompts of the interface that an entry switches off.
+    `is_cut_short` says that the scan ended before its time, having become too long.
     """
 
     activated: tuple[str, ...]
@@ -59,6 +60,7 @@ class Activation(msgspec.Struct, frozen=True):
     is_over_budget: bool
     slow_keys: dict[str, str]
     disabled_prompts: frozenset[str]
+    is_cut_short: bool = False
 
 
 def activate(
@@ -427,6 +429,7 @@ class _Scan:
             disabled_prompts=frozenset(
                 name for item in self._active for name in item.decorators.disable_ui_prompt
             ),
+            is_cut_short=self._sight.work > WORK_MOST,
         )
 
     def _unseen(self) -> Iterable[Verdict]:

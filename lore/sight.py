@@ -19,9 +19,9 @@ from lore.values import DEPTH_MOST
 
 NOTE: Final = "note"
 RECURSION: Final = "recursion"
-WORK_MOST: Final = 1_000_000
-"""Looks for a key that one scan may take, about a second. No book that is meant comes near."""
-_CHARS_PER_LOOK: Final = 1000
+WORK_MOST: Final = 300_000
+"""Looks at entries and for keys that a scan may take before its last pass: about a second."""
+_CHARS_PER_LOOK: Final = 10_000
 _VIEWS_MOST: Final = 16
 
 
@@ -80,7 +80,7 @@ class _Part:
 class Sight:
     """Everything a scan can look at. `depth` is the settings' one; it may grow by `widen`.
 
-    `work` counts the looks for keys; where it goes beyond `WORK_MOST` a scan has to end.
+    `work` counts the looks; a scan that took more than `WORK_MOST` has to end.
     """
 
     def __init__(
