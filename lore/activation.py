@@ -109,6 +109,7 @@ class _Scan:
         self._level = self._levels.pop(0) if self._levels else 0
         self._active: dict[Item, str] = {}
         self._settled: set[Item] = set()
+        self._cleared: set[Item] = set()
         self._verdicts: dict[Item, Verdict] = {}
         self._spent_tokens = 0
         self._book_budgets = {b.book.uid: b.book.book.token_budget for b in bound}
@@ -208,24 +209,42 @@ class _Scan:
 
     def _barred(self, item: Item) -> str | None:
         """The rule that keeps this entry out whatever its keys say, or None."""
-        entry, said, scene = item.entry, item.decorators, self._scene
-        is_sticky = item.key in self._timed.sticky
-        recursing = self._pass is _Pass.RECURSION
-        level = entry.delay_until_recursion
-        checks = (
-            (not entry.enabled, "disabled"),
-            (bool(entry.triggers) and scene.trigger not in entry.triggers, "trigger"),
-            (not self._is_in_play(item), "character_filter"),
-            (bool(entry.delay) and scene.length < (entry.delay or 0), "delay"),
-            (item.key in self._timed.cooldown and not is_sticky, "cooldown"),
-            (item.key in self._timed.spent, "dont_activate_after_match"),
-            (bool(level) and not is_sticky and not recursing, "delay_until_recursion"),
-            (level > self._level and not is_sticky and recursing, "delay_until_recursion"),
-            (recursing and not is_sticky and self._excludes_recursion(item), "exclude_recursion"),
-            (said.dont_activate and not said.activate, "dont_activate"),
-            (not self._conditions_hold(item), "condition"),
-        )
-        return next((rule for is_barred, rule in checks if is_barred), None)
+        is_cleared = item in self._cleared
+        rule = None if is_cleared else self._barred_by_scene(item)
+        rule = rule or self._barred_by_pass(item)
+        if rule is not None or is_cleared:
+            return rule
+        if item.decorators.dont_activate and not item.decorators.activate:
+            return "dont_activate"
+        if not self._conditions_hold(item):
+            return "condition"
+        self._cleared.add(item)
+        return None
+
+    def _barred_by_scene(self, item: Item) -> str | None:
+        entry, scene, timed = item.entry, self._scene, self._timed
+        if not entry.enabled:
+            return "disabled"
+        if entry.triggers and scene.trigger not in entry.triggers:
+            return "trigger"
+        if not self._is_in_play(item):
+            return "character_filter"
+        if entry.delay and scene.length < entry.delay:
+            return "delay"
+        if item.key in timed.cooldown and item.key not in timed.sticky:
+            return "cooldown"
+        return "dont_activate_after_match" if item.key in timed.spent else None
+
+    def _barred_by_pass(self, item: Item) -> str | None:
+        """The rules about recursion, which may say otherwise in the next pass."""
+        is_recursion = self._pass is _Pass.RECURSION
+        level = item.entry.delay_until_recursion
+        rule = None
+        if level and not (is_recursion and level <= self._level):
+            rule = "delay_until_recursion"
+        elif is_recursion and self._excludes_recursion(item):
+            rule = "exclude_recursion"
+        return None if item.key in self._timed.sticky else rule
 
     def _is_in_play(self, item: Item) -> bool:
         """Whether the character passes the filter: both of its lists, if both say something."""

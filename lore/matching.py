@@ -136,29 +136,34 @@ class Words:
         if not self._is_empty:
             self._automaton.make_automaton()
 
-    def find(self, text: str, lowered: str, found: dict[str, Hits], offset: int) -> None:
+    def find(self, text: str, lowered: str, found: dict[str, Hits], offset: int) -> list[str]:
         """Add the keys that occur in `text`, lower-cased, to what was found before it.
 
-        `lowered` is `lower(text)`; `offset` is what to add to every place.
+        `lowered` is `lower(text)`; `offset` is what to add to every place. Returns the keys that
+        had not been found before, or not as whole words.
         """
+        fresh: list[str] = []
         if self._is_empty:
-            return
+            return fresh
         for last, word in self._automaton.iter(lowered):
             start = last - len(word) + 1
             hits = found.get(word)
             if hits is None:
                 hits = found[word] = Hits(offset + start)
+                fresh.append(word)
             written = text[start : last + 1]
             seen = hits.exact.get(written)
             if hits.whole is not None and seen is not None and seen[1] is not None:
                 continue
             whole = offset + start if is_whole(text, start, last + 1) else None
-            if hits.whole is None:
+            if hits.whole is None and whole is not None:
                 hits.whole = whole
+                fresh.append(word)
             if seen is None:
                 hits.exact[written] = (offset + start, whole)
             elif seen[1] is None:
                 hits.exact[written] = (seen[0], whole)
+        return fresh
 
 
 def _nested(words: set[str]) -> set[str]:

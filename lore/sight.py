@@ -5,8 +5,6 @@ and what recursion adds. Each part is searched once for the keys of each book.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
-from itertools import islice
 from typing import Final
 
 import msgspec
@@ -34,35 +32,35 @@ class Where(msgspec.Struct, frozen=True):
 
 
 class _Part:
-    """One text, which may grow, and the keys of each book that occur in it."""
+    """One text, which may grow, and the keys of each book that occur in it.
 
-    __slots__ = ("_alone", "_books", "hits", "lowered", "source", "text")
+    `fresh` are the keys that its newest piece brought, by book.
+    """
+
+    __slots__ = ("_alone", "_books", "fresh", "hits", "lowered", "source", "text")
 
     def __init__(self, source: str, text: str, books: list[CompiledBook]) -> None:
         self.source = source
         self.text = ""
         self.lowered = ""
         self.hits: dict[str, dict[str, Hits]] = {book.uid: {} for book in books}
+        self.fresh: dict[str, list[str]] = {}
         self._books = books
         self._alone: dict[tuple[str, bool, bool], int | None] = {}
         if text:
             self.add(text)
 
-    def add(self, text: str) -> list[Item]:
-        """Let the text go on with this one. Returns the entries with a key in it that is new."""
+    def add(self, text: str) -> None:
+        """Let the text go on with this one."""
         offset = len(self.text) + len(JOINT) if self.text else 0
         lowered = lower(text)
         self.text = f"{self.text}{JOINT}{text}" if self.text else text
         self.lowered = f"{self.lowered}{JOINT}{lowered}" if self.lowered else lowered
         self._alone.clear()
-        called: list[Item] = []
-        for book in self._books:
-            hits = self.hits[book.uid]
-            known = len(hits)
-            book.words.find(text, lowered, hits, offset)
-            for word in islice(hits, known, None):
-                called += book.by_word.get(word, ())
-        return called
+        self.fresh = {
+            book.uid: book.words.find(text, lowered, self.hits[book.uid], offset)
+            for book in self._books
+        }
 
     def find_alone(self, key: Key, *, case_sensitive: bool, whole_words: bool) -> int | None:
         memo = (key.literal, case_sensitive, whole_words)
@@ -106,11 +104,10 @@ class Sight:
         self._recursion = _Part(RECURSION, "", self._books)
         self.candidates: dict[Item, None] = {}
         """The entries worth a look: of which a literal key occurs, or which need none."""
-        self._note_candidates(item for book in self._books for item in book.always)
+        for book in self._books:
+            self.candidates.update(dict.fromkeys(book.always))
         for part in (self._messages, *self._sources.values(), *self._notes):
-            for book in self._books:
-                for word in part.hits[book.uid]:
-                    self._note_candidates(book.by_word.get(word, ()))
+            self._note_candidates(part)
         self._parts: dict[tuple[tuple[str, ...], bool], tuple[_Part, ...]] = {}
         self._views: dict[tuple[object, ...], str] = {}
         self._found: dict[tuple[object, ...], int | None] = {}
@@ -129,10 +126,20 @@ class Sight:
     def add(self, text: str) -> None:
         """Text of entries that were activated, for the next pass."""
         if text:
-            self._note_candidates(self._recursion.add(text))
+            self._recursion.add(text)
+            self._note_candidates(self._recursion)
 
-    def _note_candidates(self, items: Iterable[Item]) -> None:
-        self.candidates.update(dict.fromkeys(items))
+    def _note_candidates(self, part: _Part) -> None:
+        for book in self._books:
+            hits = part.hits[book.uid]
+            for word in part.fresh.get(book.uid, ()):
+                is_found = hits[word].whole is not None or len(word.split()) > 1
+                for item in book.by_word.get(word, ()):
+                    if is_found or not self._asks_whole_words(item):
+                        self.candidates[item] = None
+
+    def _asks_whole_words(self, item: Item) -> bool:
+        return _or(item.entry.match_whole_words, self._settings.match_whole_words)
 
     def find(self, item: Item, key: Key) -> Where | None:
         """Where this key of this entry is, in what the entry sees."""
@@ -167,14 +174,14 @@ class Sight:
         return found
 
     def _place(self, item: Item, key: Key, part: _Part) -> int | None:
-        entry, settings = item.entry, self._settings
-        case_sensitive = _or(entry.case_sensitive, settings.case_sensitive)
-        whole_words = _or(entry.match_whole_words, settings.match_whole_words)
-        hits: dict[str, Hits] = part.hits[item.book_uid]
-        found = hits.get(key.lowered)
+        found = part.hits[item.book_uid].get(key.lowered)
+        if found is None and not key.is_alone:
+            return None
+        case_sensitive = _or(item.entry.case_sensitive, self._settings.case_sensitive)
+        whole_words = self._asks_whole_words(item)
         if found is not None:
             return place(found, key, case_sensitive=case_sensitive, whole_words=whole_words)
-        if not key.is_alone or self._is_spent(key, len(part.text)):
+        if self._is_spent(key, len(part.text)):
             return None
         return part.find_alone(key, case_sensitive=case_sensitive, whole_words=whole_words)
 
