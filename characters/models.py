@@ -8,7 +8,7 @@ from core.ids import new_uid, short
 
 
 class Character(Project):
-    """A personality, with every field of a version 3 card.
+    """A personality, with every field of a version 3 card. `number` names its current version.
 
     Names follow the card specification. `unknown` keeps root and data keys that no
     specification lists (`{"root": {...}, "data": {...}}`), so that nothing imported is lost.
@@ -37,11 +37,36 @@ class Character(Project):
     extensions = models.JSONField(default=dict, blank=True)
     unknown = models.JSONField(default=dict, blank=True)
     token_count = models.PositiveIntegerField(default=0)
+    number = models.PositiveIntegerField(default=1)
 
     @property
     def spoken_name(self) -> str:
         """What `{{char}}` expands to."""
         return self.nickname or self.name
+
+
+class CharacterVersion(models.Model):
+    """A character as it was: its card (version 3, as JSON) under one number.
+
+    The current version has a row too, so a chat that pinned a number always finds it.
+    """
+
+    character = models.ForeignKey(Character, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    card = models.JSONField()
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-number",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("character", "number"), name="characters_version_unique"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.character_id} v{self.number}"
 
 
 class CardOriginal(models.Model):

@@ -23,6 +23,10 @@ class Chat(models.Model):
     `lane_key` names the (key, character, scenario, lane) whose current chat this is; it is
     unique, and null for chats that no lane points to. `turn` and `lease_expires_at` are the
     lease: at most one turn runs at a time. `version` grows with every committed change.
+
+    `character_number` is the version of the character that the chat holds to; 0 follows the
+    character as it changes. `note` is the author's note, JSON of `engine.parts.Note`;
+    `custom_prompt` and `scenario_text` stand in for the card's own.
     """
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
@@ -37,6 +41,13 @@ class Chat(models.Model):
     )
     api_key = models.ForeignKey("accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL)
     lane_key = models.CharField(max_length=400, null=True, blank=True, unique=True)
+    persona = models.ForeignKey(
+        "personas.Persona", null=True, blank=True, on_delete=models.SET_NULL
+    )
+    character_number = models.PositiveIntegerField(default=0)
+    note = models.JSONField(default=dict, blank=True)
+    custom_prompt = models.TextField(blank=True)
+    scenario_text = models.TextField(blank=True)
     title = models.CharField(max_length=200, blank=True)
     draft = models.TextField(blank=True)
     last_line = models.CharField(max_length=200, blank=True)
@@ -64,6 +75,9 @@ class Message(models.Model):
     `position` is the depth. `chosen` marks the one sibling that is shown when its parent is;
     `active` marks the messages on the path that is shown now, so a window of a long chat is
     one indexed query. A trashed message keeps its place; `trash` names what was deleted with it.
+
+    `state` is what lasts on this branch from here on: variables and timed lore (`chats.state`).
+    `extra` keeps what an imported file said beside, for export.
     """
 
     class Role(models.TextChoices):
@@ -92,6 +106,8 @@ class Message(models.Model):
     model = models.CharField(max_length=200, blank=True)
     surface = models.CharField(max_length=8, choices=Surface.choices, default=Surface.WEB)
     turn = models.CharField(max_length=24, blank=True, default="")
+    state = models.JSONField(null=True, blank=True)
+    extra = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     edited_at = models.DateTimeField(null=True, blank=True)
     trashed_at = models.DateTimeField(null=True, blank=True)

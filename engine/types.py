@@ -36,8 +36,14 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class GenerationRequest(msgspec.Struct, frozen=True):
-    """Everything a provider needs for one reply. `model` is the upstream's own name for it."""
+    """Everything a provider needs for one reply. `model` is the upstream's own name for it.
+
+    With `template`, the name of an instruct template, the messages are sent as one text, and
+    `reply_name` says who speaks next. Otherwise they are sent as they are.
+    """
 
     model: str
     messages: tuple[ChatMessage, ...]
     sampling: Sampling = Sampling()
+    template: str = ""
+    reply_name: str | None = None

@@ -30,7 +30,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What became of one entry (`book.uid`) and by which rule.
 
     For an activated one, `rule` is what activated it; `key` and `where` are set if a key did.
-    `scan` is the pass, from 1. `tokens` is the size of its text.
+    `scan` is the pass, from 1. `tokens` is the size of its text, `title` what editors show.
     """
 
     entry: str
@@ -40,6 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
     where: Where | None = None
     scan: int = 0
     tokens: int = 0
+    title: str = ""
 
 
 class Activation(msgspec.Struct, frozen=True):
@@ -407,14 +408,18 @@ class _Scan:
     # What is told
 
     def _accept(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
-        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+        self._verdicts[item] = Verdict(
+            item.key, False, rule, key, where, self._number, title=item.title
+        )
 
     def _refuse(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
         """Note why not. What had called it up before is kept beside the rule."""
         before = self._verdicts.get(item)
         if before is not None and not key:
             key, where = before.key, before.where
-        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+        self._verdicts[item] = Verdict(
+            item.key, False, rule, key, where, self._number, title=item.title
+        )
 
     def _refuse_for_now(self, item: Item, rule: str) -> None:
         """Note what keeps it out of this pass, unless an earlier pass came further with it."""
@@ -428,6 +433,7 @@ class _Scan:
                 entry=item.key,
                 text=text,
                 tokens=self._verdicts[item].tokens,
+                order=item.entry.order,
                 is_first_cut=item.decorators.ignore_on_max_context,
             )
             for item, text in self._active.items()
@@ -457,4 +463,4 @@ class _Scan:
             for item in binding.book.items:
                 if item not in self._verdicts:
                     rule = self._barred(item) or ("no_key" if item.primary else "keyless")
-                    yield Verdict(item.key, False, rule)
+                    yield Verdict(item.key, False, rule, title=item.title)

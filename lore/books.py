@@ -50,6 +50,12 @@ class Item:
         )
 
     @property
+    def title(self) -> str:
+        """What an editor calls it."""
+        entry = self.entry
+        return entry.comment or entry.name or ", ".join(entry.keys[:3]) or f"Entry {entry.uid}"
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         """Every key that can decide about this entry."""
         conditions = (key for keys in self.additional for key in keys)
@@ -109,6 +115,11 @@ class CompiledBook:
     def sources(self) -> frozenset[str]:
         """The names of the extra texts that some entry wants to see."""
         return frozenset(name for item in self.items for name in item.sources)
+
+    @cached_property
+    def asks_greeting(self) -> bool:
+        """Whether some entry wants to know which greeting the chat began with."""
+        return any(item.decorators.is_greeting is not None for item in self.items)
 
     @cached_property
     def deepest(self) -> int:

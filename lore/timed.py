@@ -50,8 +50,9 @@ class Timeable(Protocol):
 
 
 def version_of(entry: Entry) -> str:
-    """Changes when anything about the entry does."""
-    return hashlib.blake2b(_encode(entry), digest_size=8).hexdigest()
+    """Changes when anything about the entry does, except where an editor shows it."""
+    told = msgspec.structs.replace(entry, display_index=None)
+    return hashlib.blake2b(_encode(told), digest_size=8).hexdigest()
 
 
 class Timed:

@@ -3,7 +3,24 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from web.views import account, characters, chats, importing, keys, labs, landing, media, messages
+from web.views import (
+    account,
+    characters,
+    chat_settings,
+    chats,
+    importing,
+    keys,
+    labs,
+    landing,
+    lore_entries,
+    lore_settings,
+    lore_trial,
+    lorebooks,
+    media,
+    messages,
+    personas,
+    prompts,
+)
 from web.views import turns as turn_views
 
 urlpatterns = [
@@ -23,8 +40,34 @@ urlpatterns = [
     path("app/characters/<str:uid>/trash", characters.trash, name="character-trash"),
     path("app/characters/<str:uid>/restore", characters.restore, name="character-restore"),
     path("app/characters/<str:uid>/scenarios", characters.add_scenario, name="scenario-add"),
+    path("app/characters/<str:uid>/persona", personas.wear_with, name="character-persona"),
     path("app/characters/<str:character_uid>/chat", chats.start, name="chat-start"),
     path("app/scenarios/<str:uid>", characters.change_scenario, name="scenario-change"),
+    # Personas
+    path("app/personas", personas.index, name="personas"),
+    path("app/personas/new", personas.create, name="persona-new"),
+    path("app/personas/tokens", personas.count_tokens, name="persona-tokens"),
+    path("app/personas/import", personas.import_backups, name="persona-import"),
+    path("app/personas/export", personas.export, name="persona-export"),
+    path("app/personas/<str:uid>", personas.edit, name="persona"),
+    path("app/personas/<str:uid>/delete", personas.delete, name="persona-delete"),
+    path("app/personas/<str:uid>/wear", personas.wear, name="persona-wear"),
+    # Lorebooks
+    path("app/lorebooks", lorebooks.mine, name="lorebooks"),
+    path("app/lorebooks/import", lorebooks.import_books, name="lorebook-import"),
+    path("app/lorebooks/check", lore_entries.check, name="lorebook-check"),
+    path("app/lorebooks/<str:uid>", lore_entries.page, name="lorebook"),
+    path("app/lorebooks/<str:uid>/entries", lore_entries.change, name="lorebook-change"),
+    path("app/lorebooks/<str:uid>/entries/add", lore_entries.add, name="lorebook-add"),
+    path("app/lorebooks/<str:uid>/entries/<str:entry>", lore_entries.save, name="lorebook-save"),
+    path("app/lorebooks/<str:uid>/undo", lore_entries.undo, name="lorebook-undo"),
+    path("app/lorebooks/<str:uid>/test", lore_trial.trial, name="lorebook-test"),
+    path("app/lorebooks/<str:uid>/settings", lore_settings.settings, name="lorebook-settings"),
+    path("app/lorebooks/<str:uid>/use", lore_settings.use, name="lorebook-use"),
+    path("app/lorebooks/<str:uid>/export", lorebooks.export, name="lorebook-export"),
+    path("app/lorebooks/<str:uid>/copy", lorebooks.copy, name="lorebook-copy"),
+    path("app/lorebooks/<str:uid>/trash", lorebooks.trash, name="lorebook-trash"),
+    path("app/lorebooks/<str:uid>/restore", lorebooks.restore, name="lorebook-restore"),
     # Chats
     path("app/chats", chats.index, name="chats"),
     path("app/chats/<str:uid>", chats.page, name="chat"),
@@ -36,8 +79,11 @@ urlpatterns = [
     path("app/chats/<str:uid>/draft", chats.save_draft, name="chat-draft"),
     path("app/chats/<str:uid>/rename", chats.rename, name="chat-rename"),
     path("app/chats/<str:uid>/model", chats.choose_model, name="chat-model"),
+    path("app/chats/<str:uid>/settings", chat_settings.chat_settings, name="chat-settings"),
+    path("app/chats/<str:uid>/newest", chat_settings.move_up, name="chat-newest"),
     path("app/chats/<str:uid>/trash", chats.trash, name="chat-trash"),
     path("app/chats/<str:uid>/restore", chats.restore, name="chat-restore"),
+    path("app/chats/<str:uid>/prompt/<str:message_uid>", prompts.prompt, name="prompt"),
     path("app/messages/<str:uid>/edit", messages.editor, name="message-editor"),
     path("app/messages/<str:uid>/save", turn_views.edit, name="message-save"),
     path("app/messages/<str:uid>/version", messages.step_version, name="message-version"),

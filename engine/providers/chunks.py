@@ -37,6 +37,7 @@ class _Delta(msgspec.Struct):
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None
     message: _Delta | None = None
+    text: str | None = None
     finish_reason: str | None = None
 
 
@@ -88,9 +89,11 @@ class Reader:
 
     Usage may come with choices, without, twice or never; the last counts. The finish may be
     missing or repeated; the first counts, and both wait for the end of the stream.
+    `trims` drops the space before the first word of a text completion.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, trims: bool = False) -> None:
+        self._trims = trims
         self._usage: UsageReport | None = None
         self._finish: FinishReason | None = None
         self._calls_tools = False
@@ -127,10 +130,19 @@ class Reader:
                 out.append(
                     ToolCallDelta(call.index, arguments, call.id or None, function.name or None)
                 )
+        elif choice.text:
+            self._say(choice.text, out)
         if choice.finish_reason and self._finish is None:
             if choice.finish_reason == "error":
                 raise Retryable("The model's server reported an error.")
             self._finish = _FINISH.get(choice.finish_reason, "stop")
+
+    def _say(self, text: str, out: Batch) -> None:
+        """A piece of a text completion."""
+        text = _clean(text.lstrip() if self._trims else text)
+        if text:
+            self._trims = False
+            out.append(TextDelta(text))
 
     def _note_usage(self, usage: _Usage) -> None:
         if usage.prompt_tokens is None and usage.completion_tokens is None:

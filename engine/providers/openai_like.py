@@ -9,8 +9,9 @@ import httpx
 import orjson
 
 from core import http
-from core.errors import ProviderError, Retryable, Terminal, UpstreamTimeout
+from core.errors import Invalid, ProviderError, Retryable, Terminal, UpstreamTimeout
 from engine.events import Batch
+from engine.instruct import render
 from engine.providers.base import UpstreamModel
 from engine.providers.chunks import Reader, failure_of_status
 from engine.sse import Decoder
@@ -20,6 +21,10 @@ _OK: Final = 200
 _DRAIN_SECONDS: Final = 0.025
 _ERROR_BYTES_MOST: Final = 65_536
 _BODY_BYTES_MOST: Final = 8 * 1024 * 1024
+# What only a chat can ask for.
+_CHAT_ONLY: Final = {
+    "function_call", "functions", "parallel_tool_calls", "response_format", "tool_choice", "tools",
+}  # fmt: skip
 _SUFFIXES: Final = ("/chat/completions", "/completions", "/models")
 
 
@@ -39,7 +44,8 @@ class OpenAILike:
     def __init__(self, name: str, base_url: str, *, api_key: str = "") -> None:
         self.name = name
         self._base = api_base(base_url)
-        self._completions = httpx.URL(f"{self._base}/chat/completions")
+        self._chat = httpx.URL(f"{self._base}/chat/completions")
+        self._text = httpx.URL(f"{self._base}/completions")
         self._headers = httpx.Headers(
             {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         )
@@ -48,9 +54,12 @@ class OpenAILike:
 
     async def stream(self, request: GenerationRequest) -> AsyncGenerator[Batch]:
         """Batches of events, one per network read. Raises Retryable or Terminal."""
+        body, reader = _asked(request)
         try:
             async with http.post(
-                self._completions, content=orjson.dumps(payload(request)), headers=self._headers
+                self._text if request.template else self._chat,
+                content=orjson.dumps(body),
+                headers=self._headers,
             ) as response:
                 if response.status_code != _OK:
                     raise failure_of_status(
@@ -58,7 +67,7 @@ class OpenAILike:
                         await _read(response, _ERROR_BYTES_MOST),
                         response.headers.get("retry-after"),
                     )
-                async with aclosing(_events(response)) as batches:
+                async with aclosing(_events(response, reader)) as batches:
                     async for batch in batches:
                         yield batch
         except httpx.ConnectTimeout as error:
@@ -95,8 +104,7 @@ def _model(row: dict[str, Any]) -> UpstreamModel:
     return UpstreamModel(str(row["id"]), window if isinstance(window, int) else None)
 
 
-async def _events(response: httpx.Response) -> AsyncGenerator[Batch]:
-    reader = Reader()
+async def _events(response: httpx.Response, reader: Reader) -> AsyncGenerator[Batch]:
     if "json" in response.headers.get("content-type", ""):
         # Some servers ignore `stream` and answer with one whole object.
         whole: Batch = []
@@ -155,6 +163,16 @@ async def _read(response: httpx.Response, most: int) -> bytes:
     return body[:most]
 
 
+def _asked(request: GenerationRequest) -> tuple[dict[str, Any], Reader]:
+    """The body of the request, and what reads its answer."""
+    if not request.template:
+        return payload(request), Reader()
+    try:
+        return text_payload(request)
+    except Invalid as error:
+        raise Terminal(error.message) from error
+
+
 def payload(request: GenerationRequest) -> dict[str, Any]:
     """The body of the upstream request: only what was asked for."""
     body: dict[str, Any] = {
@@ -165,6 +183,22 @@ def payload(request: GenerationRequest) -> dict[str, Any]:
     }
     body.update(_sampling(request.sampling))
     return body
+
+
+def text_payload(request: GenerationRequest) -> tuple[dict[str, Any], Reader]:
+    """The same for a text completion: the messages as one text. Raises Invalid."""
+    prompt = render(request.messages, request.template, reply_name=request.reply_name)
+    wire = _sampling(request.sampling)
+    body: dict[str, Any] = {
+        "model": request.model,
+        "prompt": prompt.text,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    body.update((name, value) for name, value in wire.items() if name not in _CHAT_ONLY)
+    body["stop"] = list(dict.fromkeys((*prompt.stop, *request.sampling.stop)))
+    # Text that goes on keeps its space; a fresh reply begins with its first word.
+    return body, Reader(trims=not prompt.is_continued)
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:

@@ -43,16 +43,17 @@ def _write_header(book: Book) -> Json:
 def _read_entry(reader: Reader, uid: int) -> Entry:
     is_last = reader.text("position") == "after_char"
     name, comment = reader.text("name"), reader.text("comment", most=TEXT_CHARS_MOST)
+    secondary = reader.texts("secondaryKeys")
     return Entry(
         uid=uid,
         keys=tuple(patterns.from_wildcards(key) for key in reader.texts("keywords")),
-        secondary_keys=reader.texts("secondaryKeys"),
+        secondary_keys=secondary,
         name=name or comment[:LABEL_CHARS_MOST],
         comment=comment if name else "",
         content=reader.text("entry", most=CONTENT_CHARS_MOST),
         enabled=reader.flag("enabled", True),
         constant=reader.flag("constant", False),
-        selective=reader.flag("selective", False),
+        selective=reader.flag("selective", False) and bool(secondary),
         order=order(reader, "weight"),
         priority=priority(reader, "priority") or 0,
         position=Position.AFTER_CHARACTER if is_last else Position.BEFORE_CHARACTER,

@@ -45,15 +45,16 @@ def _write_header(book: Book) -> Json:
 def _read_entry(reader: Reader, uid: int) -> Entry:
     content = reader.text("content", most=CONTENT_CHARS_MOST)
     is_pattern = reader.flag("useRegex", False)
+    secondary = _keys(reader, "secondkey", is_pattern=is_pattern)
     return Entry(
         uid=uid,
         keys=_keys(reader, "key", is_pattern=is_pattern),
-        secondary_keys=_keys(reader, "secondkey", is_pattern=is_pattern),
+        secondary_keys=secondary,
         comment=reader.text("comment", most=TEXT_CHARS_MOST),
         content=content.removeprefix(_OFF),
         enabled=not content.startswith(_OFF),
         constant=reader.flag("alwaysActive", False) or reader.data.get("mode") == "constant",
-        selective=reader.flag("selective", False),
+        selective=reader.flag("selective", False) and bool(secondary),
         order=order(reader, "insertorder"),
         probability=reader.whole(
             "activationPercent", DEFAULTS.probability, least=0, most=DEFAULTS.probability
@@ -66,8 +67,9 @@ def _keys(reader: Reader, name: str, *, is_pattern: bool) -> tuple[str, ...]:
     value = reader.data.get(name)
     if isinstance(value, list):
         reader.mend(name, "was a list and became one text with commas")
-        return reader.kept(name, value)
-    text = reader.text(name, most=KEY_CHARS_MOST * KEYS_MOST)
+        text = ",".join(reader.kept(name, value))
+    else:
+        text = reader.text(name, most=KEY_CHARS_MOST * KEYS_MOST)
     parts = _patterns(text) if is_pattern else [part.strip() for part in text.split(",")]
     return reader.kept(name, [part for part in parts if part])
 

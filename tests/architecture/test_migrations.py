@@ -20,7 +20,17 @@ def test_each_app_has_one_newest_migration():
 
 
 def test_foreign_keys_point_down():
-    order = ["chats", "characters", "catalog", "billing", "llm", "accounts", "core"]
+    order = [
+        "chats",
+        "characters",
+        "lore",
+        "personas",
+        "catalog",
+        "billing",
+        "llm",
+        "accounts",
+        "core",
+    ]
     upward = [
         f"{model._meta.label}.{field.name}"
         for model in apps.get_models()

@@ -8,8 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
-    "reverie", "web", "openai_compat", "chats", "characters", "catalog", "billing", "llm",
-    "accounts", "engine", "core",
+    "reverie", "web", "openai_compat", "chats", "characters", "lore", "personas", "catalog",
+    "billing", "llm", "accounts", "engine", "core",
 )  # fmt: skip
 FUNCTION_LINES_MOST = 60
 FILE_LINES_MOST = 500

@@ -1,0 +1,1 @@
+"""Personas: who people are when they talk to a character."""
