@@ -4,10 +4,13 @@ import difflib
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from accounts.models import User
 from chats import queries
 from chats.models import Message, Revision, Turn
 from core.errors import NotFound
+from lore.activation import Verdict
 from lore.reasons import why
 
 
@@ -75,7 +78,7 @@ def _verdict(saved: dict[str, Any], books: dict[str, Any]) -> dict[str, Any]:
         **saved,
         "book": name or ("The character's own" if uid.startswith("card:") else "A lorebook"),
         "scope": scope,
-        "why": why(saved["rule"], activated=saved["activated"]),
+        "why": why(msgspec.convert(saved, Verdict)),
     }
 
 

@@ -10,6 +10,7 @@ from lore.activation import Verdict
 from lore.books import compile_book
 from lore.dryrun import Cast
 from lore.keycheck import problems
+from lore.reasons import where_in_words, why
 from lore.scene import Said, Settings
 from lore.sight import Where
 from lore.values import Book, Entry, Position, Role
@@ -144,11 +145,12 @@ def test_every_rule_of_the_scan_has_words():
     from lore import activation, groups
 
     source = inspect.getsource(activation) + inspect.getsource(groups)
-    used = set(re.findall(r', "(\w+)"[,)]', source)) | {"no_key", "keyless"}
+    said = r'(?:, |return |rule = )"(\w+)"(?:[,)]| if |\n)'
+    used = set(re.findall(said, source)) | {"no_key", "keyless"}
     used -= {"chat", "persona", "character", "global"}
     assert {"disabled", "sticky", "key", "budget", "group_lost", "probability"} <= used
 
-    told = {rule: dryrun._reason(Verdict("b.0", False, rule), Entry(uid=0)) for rule in used}
+    told = {rule: why(Verdict("b.0", False, rule)) for rule in used}
     assert [rule for rule, words in told.items() if not words.endswith(".")] == []
 
 
@@ -163,7 +165,7 @@ def test_every_rule_of_the_scan_has_words():
     ],
 )
 def test_places_of_keys_in_words(where, words):
-    assert dryrun.where_in_words(where) == words
+    assert where_in_words(where) == words
 
 
 def test_sound_keys_have_no_problem():

@@ -61,8 +61,8 @@ def test_page_shows_blocks_lore_and_messages(owner, chat):
     html = page.content.decode()
     assert page.status_code == 200
     assert "The lamp burns clear oil." in html
-    assert "One of its keys was found." in html
-    assert "It is switched off." in html
+    assert "“lamp” is in the newest message." in html
+    assert "It is turned off." in html
     assert "Is the lamp lit? {{char}}" in html
 
 
