@@ -133,7 +133,7 @@ class CompiledBook:
 
 
 def compile_book(book: Book, uid: str) -> CompiledBook:
-    """Make a book ready. Takes about 10 µs for each entry."""
+    """Make a book ready. Takes about 25 µs for each entry with three keys."""
     entries = sorted(book.entries, key=lambda entry: entry.uid)
     items = tuple(_item(uid, place, book, entry) for place, entry in enumerate(entries))
     words = Words(key for item in items for key in item.keys)

@@ -67,6 +67,8 @@ def is_whole(text: str, start: int, end: int) -> bool:
 
 def lower(text: str) -> str:
     """Lower case, keeping every character at its place."""
+    if "\u0130" not in text:
+        return text.lower()
     # The dotted capital I alone becomes two characters; it stays as it is.
     return "\u0130".join(part.lower() for part in text.split("\u0130"))
 

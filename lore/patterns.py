@@ -49,7 +49,8 @@ def parse(key: str) -> Pattern | None:
     What looks like one and is none (a repeated flag, a syntax error) is taken literally, as
     other programs do. See `why_literal` for what to tell its author.
     """
-    compiled = _compiled(key)
+    # Only what may be one is kept in the cache.
+    compiled = _compiled(key) if key.startswith("/") else None
     return compiled if isinstance(compiled, Pattern) else None
 
 
