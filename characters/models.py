@@ -70,13 +70,20 @@ class CharacterVersion(models.Model):
 
 
 class CardOriginal(models.Model):
-    """The file a character was imported from, byte for byte."""
+    """The file a character was imported from, byte for byte.
+
+    The files that came with a card are read out of it again whenever they are needed. `number`
+    and `avatar` are the character's version and portrait that say what the file says; both are
+    unknown (None and "") for characters imported before these were noted.
+    """
 
     character = models.OneToOneField(Character, on_delete=models.CASCADE, related_name="original")
     filename = models.CharField(max_length=255, blank=True)
     media_type = models.CharField(max_length=60)
     sha256 = models.CharField(max_length=64, db_index=True)
     data = models.BinaryField()
+    number = models.PositiveIntegerField(null=True, blank=True)
+    avatar = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

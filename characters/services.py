@@ -19,7 +19,7 @@ from characters.cards import Card, Note
 from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
 from core import pictures
-from core.errors import Invalid, ReverieError
+from core.errors import Invalid, NotFound, ReverieError
 from core.text import clean
 from engine.tokens import default_counter
 
@@ -167,7 +167,11 @@ def import_card(*, owner: User, data: bytes, filename: str = "") -> Character:
 
 
 def store_card(*, owner: User, card: Card, data: bytes, filename: str = "") -> Character:
-    """A new character from a card that was read. Adds to its notes what storing it mended."""
+    """A new character from a card that was read. Adds to its notes what storing it mended.
+
+    The notes also tell of namesakes, which stay as they are.
+    """
+    _note_namesakes(owner, card, data)
     names = ("name", *cards.TEXT_FIELDS, *_PLAIN_FIELDS)
     given = {field: getattr(card, field) for field in names if field not in _NOT_IN_CARDS}
     character = _draft(owner, given, card.tags, _portrait_in(card))
@@ -179,8 +183,20 @@ def store_card(*, owner: User, card: Card, data: bytes, filename: str = "") -> C
             media_type=card.media_type,
             sha256=sha256(data).hexdigest(),
             data=data,
+            number=character.number,
+            avatar=character.avatar,
         )
     return character
+
+
+def _note_namesakes(owner: User, card: Card, data: bytes) -> None:
+    same = Character.objects.filter(owner=owner, trashed_at=None)
+    if same.filter(original__sha256=sha256(data).hexdigest()).exists():
+        told = "You imported this very file before; that character stays, and this is another."
+        card.notes.append(Note("read", told))
+    elif same.filter(name=card.name).exists():
+        told = f"You have a {card.name} already, who stays; this is another of the same name."
+        card.notes.append(Note("read", told))
 
 
 def _portrait_in(card: Card) -> Image | None:
@@ -192,6 +208,29 @@ def _portrait_in(card: Card) -> Image | None:
         told = "The picture cannot be decoded; a portrait was painted instead."
         card.notes.append(Note("repaired", told))
         return None
+
+
+def restore_version(*, character: Character, number: int) -> Character:
+    """Make the character say again what a version of it said, as a new version.
+
+    What cards do not hold (portrait, listing) stays. Raises NotFound without such a version, and
+    Invalid if the character says the same already.
+    """
+    version = versions.get(character, number)
+    if version is None:
+        raise NotFound("There is no such version.", code="version_not_found")
+    given = versions.fields_of(version.card)
+    tags = given.pop("tags")
+    _apply(character, given)
+    character.card_tags = tags
+    with transaction.atomic():
+        set_tags(character, tags)
+        if not versions.renumber(character, f"Version {number} restored"):
+            raise Invalid(
+                f"The character is as it was in version {number} already.", code="same_version"
+            )
+        character.save()
+    return character
 
 
 def trash_character(*, character: Character) -> None:

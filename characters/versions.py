@@ -1,14 +1,18 @@
 """Versions of a character: every change of its card is kept, so that chats can hold to one."""
 
+from dataclasses import fields
 from typing import Any, Final
 
 from django.db.models import Max
 
 from characters import cards
+from characters.cards import Card
+from characters.cards.values import BESIDE_DATA
 from characters.export import card_of
 from characters.models import Character, CharacterVersion
 
 _UNTOLD: Final = ("modification_date",)
+_OF_THE_SPECIFICATION: Final = ("spec", "spec_version", "data")
 
 
 def keep(character: Character, note: str = "") -> None:
@@ -39,6 +43,20 @@ def renumber(character: Character, note: str = "") -> bool:
 def snapshot(character: Character) -> dict[str, Any]:
     """The card of a character as version 3 writes it."""
     return cards.to_v3(card_of(character))
+
+
+def fields_of(card: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a character that write this card: what `snapshot` made, turned back."""
+    root = {name: value for name, value in card.items() if name not in _OF_THE_SPECIFICATION}
+    data = dict(card["data"])
+    blank = Card(name="")
+    known: dict[str, Any] = {
+        entry.name: data.pop(entry.name, getattr(blank, entry.name))
+        for entry in fields(Card)
+        if entry.name not in BESIDE_DATA
+    }
+    unknown = {"root": root, "data": data}
+    return {**known, "unknown": {part: found for part, found in unknown.items() if found}}
 
 
 def get(character: Character, number: int) -> CharacterVersion | None:

@@ -7,7 +7,7 @@ Upstream addresses are the operator's and may be local. Addresses that users giv
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,6 +20,9 @@ from core.errors import Invalid
 
 CONNECT_SECONDS: Final = 10.0
 CONNECTIONS_MOST: Final = 4096
+REDIRECTS_MOST: Final = 3
+_ADDRESSES_TRIED: Final = 3
+_URL_CHARS_MOST: Final = 2000
 _SCHEMES: Final = {"http", "https"}
 
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
@@ -123,3 +126,106 @@ async def check_public_url(url: str) -> list[str]:
     if not all(is_public(address) for address in addresses):
         raise Invalid("That address cannot be reached.", param="url")
     return addresses
+
+
+async def fetch_public(
+    url: str,
+    *,
+    bytes_most: int,
+    seconds: float,
+    check: Callable[[str], Awaitable[list[str]]] = check_public_url,
+) -> bytes:
+    """What a GET of a URL that a user gave answers: at most `bytes_most`, within `seconds` in all.
+
+    `check` gives the addresses that may be connected to, and the connection goes to those very
+    addresses: asking for the name again could find another. Each of at most `REDIRECTS_MOST`
+    redirects is checked anew. Raises Invalid with the reason.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            for _ in range(REDIRECTS_MOST + 1):
+                answer = await _fetch_once(_plain_url(url), bytes_most, check)
+                if isinstance(answer, bytes):
+                    return answer
+                url = str(answer)
+    except TimeoutError as error:
+        raise _not_fetched(f"That address did not answer within {seconds:g} seconds.") from error
+    raise _not_fetched("That address only leads on to others.")
+
+
+def _plain_url(text: str) -> httpx.URL:
+    """The URL as it will be asked for, so that what is checked is what is asked for."""
+    try:
+        url = httpx.URL(text.strip()) if len(text) <= _URL_CHARS_MOST else None
+    except httpx.InvalidURL:
+        url = None
+    if url is None or "\\" in text or url.scheme not in _SCHEMES or not url.host:
+        raise Invalid("Give a plain http or https address.", param="url")
+    return url.copy_with(fragment=None)
+
+
+async def _fetch_once(
+    url: httpx.URL, bytes_most: int, check: Callable[[str], Awaitable[list[str]]]
+) -> bytes | httpx.URL:
+    """The bytes behind a URL, or where it leads on to."""
+    addresses = await check(str(url))
+    timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+    async with httpx.AsyncClient(trust_env=False, timeout=timeout) as alone:
+        for address in addresses[:_ADDRESSES_TRIED]:
+            try:
+                async with _asked(alone, url, address) as response:
+                    return await _read_answer(response, url, bytes_most)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+            except httpx.HTTPError as error:
+                raise _not_fetched("That address broke off its answer.") from error
+    raise _not_fetched("That address cannot be reached.")
+
+
+@asynccontextmanager
+async def _asked(
+    alone: httpx.AsyncClient, url: httpx.URL, address: str
+) -> AsyncIterator[httpx.Response]:
+    """A GET sent to this address under the URL's own name, which its certificate must bear."""
+    request = alone.build_request(
+        "GET",
+        url.copy_with(host=address),
+        headers={
+            "Host": url.netloc.decode("ascii"),
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+            "User-Agent": "Reverie",
+        },
+        extensions={"sni_hostname": url.raw_host.decode("ascii")},
+    )
+    response = await alone.send(request, stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+async def _read_answer(
+    response: httpx.Response, url: httpx.URL, bytes_most: int
+) -> bytes | httpx.URL:
+    if response.has_redirect_location:
+        try:
+            return url.join(response.headers["Location"])
+        except httpx.InvalidURL as error:
+            raise _not_fetched("That address leads on to none.") from error
+    if response.status_code != httpx.codes.OK:
+        raise _not_fetched(f"That address answered {response.status_code}, so there is no file.")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise _not_fetched("That address answered in a packed form that was not asked for.")
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > bytes_most:
+            raise _not_fetched(f"The file is larger than {bytes_most // 2**20} MB.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _not_fetched(message: str) -> Invalid:
+    return Invalid(message, code="not_fetched", param="url")

@@ -133,18 +133,43 @@ class ManyFilesInput(forms.ClearableFileInput):
 class CardsField(forms.FileField):
     """One or several uploaded files."""
 
-    widget = ManyFilesInput(attrs={"accept": ".png,.json,image/png,application/json"})
+    widget = ManyFilesInput(
+        attrs={
+            "accept": ".png,.apng,.webp,.json,.charx,.zip,.jpg,.jpeg,.yaml,.yml,.byaf,"
+            "image/png,image/apng,image/webp,image/jpeg,application/json,application/zip"
+        }
+    )
 
     def clean(self, data: Any, initial: Any = None) -> list[Any]:
         files = data if isinstance(data, list | tuple) and data else [data or None]
         check = super().clean
-        return [check(file, initial) for file in files]
+        return [file for file in (check(file, initial) for file in files) if file]
 
 
 class ImportForm(forms.Form):
-    cards = CardsField(
-        label="Cards", error_messages={"required": "Choose at least one PNG or JSON file."}
+    """Cards to import: files, addresses of files, or both."""
+
+    cards = CardsField(label="Files", required=False, allow_empty_file=True)
+    urls = forms.CharField(
+        label="Or their addresses",
+        required=False,
+        max_length=20_000,
+        strip=True,
+        help_text="One to a line. The address of the file itself, not of a page about it.",
+        widget=forms.Textarea(
+            attrs={"rows": 2, "placeholder": "https://…", "spellcheck": "false", "inputmode": "url"}
+        ),
     )
+
+    def clean_urls(self) -> list[str]:
+        """The addresses, each once, in their order."""
+        return list(dict.fromkeys(self.cleaned_data["urls"].split()))
+
+    def clean(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().clean() or {}
+        if not self.errors and not found.get("cards") and not found.get("urls"):
+            self.add_error("cards", "Choose at least one file, or give an address.")
+        return found
 
 
 class FilesForm(forms.Form):

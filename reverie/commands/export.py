@@ -1,4 +1,4 @@
-"""Export a character: `reverie export ID --owner U [--format original|png|v2|v3] [--to FILE]`."""
+"""Export a character: `reverie export ID --owner U [--format FORM] [--to FILE]`."""
 
 import argparse
 import sys
