@@ -53,9 +53,10 @@ def export_character(character: Character, form: str) -> bytes:
 
 
 def _as_png(character: Character, card: Card, original: CardOriginal | None) -> bytes:
-    keeps = original is not None and _is_portrait(character, bytes(original.data))
-    picture = bytes(original.data) if original and keeps else _portrait(character)
-    return cards.to_png(card, picture)
+    """In the picture it came in, with whatever else that holds, while that is the portrait."""
+    if original is not None and png.is_png(data := bytes(original.data)):
+        return cards.to_png(card, data if _is_portrait(character, data) else _portrait(character))
+    return cards.to_png(card, _portrait(character))
 
 
 def _as_charx(character: Character, card: Card, original: CardOriginal | None) -> bytes:
@@ -65,7 +66,7 @@ def _as_charx(character: Character, card: Card, original: CardOriginal | None) -
         return cards.to_charx(card, _portrait(character))
     card.asset_files, card.other_files = came.asset_files, came.other_files
     card.picture = came.picture
-    keeps = came.picture is not None and _shows_portrait(character, original)
+    keeps = came.picture is not None and _shows_portrait(character, original, came)
     return cards.to_charx(card, None if keeps else _portrait(character))
 
 
@@ -75,10 +76,10 @@ def _is_that_file(character: Character, original: CardOriginal, form: str) -> bo
     What it says is judged by versions, for a card that was mended when it was read never says
     quite what its file says.
     """
-    if form in _FORMS_WITH_PICTURE and not _shows_portrait(character, original):
-        return False
     came = _read(original)
     if came is None or _form_of(came) != form:
+        return False
+    if form in _FORMS_WITH_PICTURE and not _shows_portrait(character, original, came):
         return False
     if original.number is None:
         return cards.to_v3(came) == cards.to_v3(card_of(character))
@@ -109,19 +110,17 @@ def _read(original: CardOriginal | None) -> Card | None:
         return None
 
 
-def _shows_portrait(character: Character, original: CardOriginal) -> bool:
-    """Whether the portrait is still the one that the file brought."""
+def _shows_portrait(character: Character, original: CardOriginal, came: Card) -> bool:
+    """Whether the portrait is still the one that the file brought, or was painted for it."""
     if original.avatar:
         return original.avatar == character.avatar
-    return _is_portrait(character, bytes(original.data))
+    return came.picture is not None and _is_portrait(character, came.picture)
 
 
-def _is_portrait(character: Character, original: bytes) -> bool:
-    """Whether the file is a PNG and shows what the character shows today."""
-    if not png.is_png(original):
-        return False
+def _is_portrait(character: Character, picture: bytes) -> bool:
+    """Whether the picture can be seen and is what the character shows today."""
     try:
-        return pictures.name_of(pictures.read_picture(original)) == character.avatar
+        return pictures.name_of(pictures.read_picture(picture)) == character.avatar
     except Invalid:
         return False
 

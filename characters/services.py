@@ -195,7 +195,7 @@ def _note_namesakes(owner: User, card: Card, data: bytes) -> None:
         told = "You imported this very file before; that character stays, and this is another."
         card.notes.append(Note("read", told))
     elif same.filter(name=card.name).exists():
-        told = f"You have a {card.name} already, who stays; this is another of the same name."
+        told = f"You have {card.name} already, who stays; this is another of the same name."
         card.notes.append(Note("read", told))
 
 

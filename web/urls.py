@@ -22,6 +22,7 @@ from web.views import (
     messages,
     personas,
     prompts,
+    versions,
 )
 from web.views import turns as turn_views
 
@@ -40,6 +41,13 @@ urlpatterns = [
     path("app/characters/<str:uid>", characters.detail, name="character"),
     path("app/characters/<str:uid>/import", intake.import_chats, name="chats-import"),
     path("app/characters/<str:uid>/edit", characters.edit, name="character-edit"),
+    path("app/characters/<str:uid>/versions", versions.versions_of, name="character-versions"),
+    path("app/characters/<str:uid>/versions/compare", versions.compare, name="character-compare"),
+    path(
+        "app/characters/<str:uid>/versions/<int:number>/restore",
+        versions.restore,
+        name="character-version-restore",
+    ),
     path("app/characters/<str:uid>/trash", characters.trash, name="character-trash"),
     path("app/characters/<str:uid>/restore", characters.restore, name="character-restore"),
     path("app/characters/<str:uid>/scenarios", characters.add_scenario, name="scenario-add"),

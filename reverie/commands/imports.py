@@ -3,10 +3,12 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from characters.fetching import fetch_card_file
 from characters.models import Character
 from characters.queries import get_owned
 from chats.files import folder
@@ -23,7 +25,11 @@ _PLURALS: Final = {"persona": "personas", "settings": "settings"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "paths", nargs="+", type=Path, help="files, folders of them, or SillyTavern's data folder"
+        "paths",
+        nargs="+",
+        metavar="PATH|URL",
+        help="files (cards: PNG, APNG, WebP, JSON, CHARX, BYAF, YAML; lorebooks, personas, chats), "
+        "folders of them, SillyTavern's data folder, or addresses of card files",
     )
     parser.add_argument("--owner", required=True)
     parser.add_argument("--character", help="full id of the character that chats are with")
@@ -53,29 +59,40 @@ def _taken(
     yield from take_files(taker, files, character=character)
 
 
-def _found(paths: Iterable[Path]) -> tuple[list[folder.Item], list[Source], list[Outcome]]:
+def _found(paths: Iterable[str]) -> tuple[list[folder.Item], list[Source], list[Outcome]]:
     """What SillyTavern folders hold, single files, and what cannot be opened. Raises Invalid."""
     items: list[folder.Item] = []
     files: list[Source] = []
     failed: list[Outcome] = []
-    for path in paths:
+    for given in paths:
+        if given.startswith(("http://", "https://")):
+            _add(given, partial(_source_behind, given), files, failed)
+            continue
+        path = Path(given)
         data = _data_folder(path)
         if data is not None:
             items += folder.scan(data)
             continue
         for file in _files(path):
-            try:
-                files.append(source_at(file))
-            except Invalid as error:
-                failed.append(
-                    Outcome(
-                        path=clean(str(file)),
-                        kind="file",
-                        status=Status.FAILED,
-                        message=error.message,
-                    )
-                )
+            _add(str(file), partial(source_at, file), files, failed)
     return items, files, failed
+
+
+def _add(
+    called: str, get: Callable[[], Source], files: list[Source], failed: list[Outcome]
+) -> None:
+    try:
+        files.append(get())
+    except Invalid as error:
+        outcome = Outcome(
+            path=clean(called), kind="file", status=Status.FAILED, message=error.message
+        )
+        failed.append(outcome)
+
+
+def _source_behind(url: str) -> Source:
+    name, data = fetch_card_file(url)
+    return Source(clean(url), name, len(data), lambda count: data[:count])
 
 
 def _data_folder(path: Path) -> Path | None:
