@@ -34,6 +34,7 @@ LABELS: Final = {
 COMPARED_LINES_MOST: Final = 1000
 SHOWN_LINES_MOST: Final = 1500
 _AROUND: Final = 2
+_NOTHING: Final[tuple[Any, ...]] = (None, "", [], {})
 _NUMBERED: Final = ("alternate_greetings", "group_only_greetings")
 _KEYS: Final = ("keys", "secondary_keys")
 
@@ -75,7 +76,7 @@ def told(name: str, older: Any, newer: Any) -> Change:
 
 def _blocks(name: str, value: Any) -> list[Block]:
     """A value as blocks of lines that belong together: an entry, a greeting, a whole text."""
-    if value in (None, "", [], {}):
+    if value in _NOTHING:
         return []
     if isinstance(value, str):
         return [tuple(value.split("\n"))]
@@ -97,10 +98,14 @@ def _lines(value: Any) -> list[str]:
 
 
 def _book(book: dict[str, Any]) -> list[Block]:
-    entries = book.get("entries")
-    head = {name: value for name, value in book.items() if name != "entries"}
-    blocks = [tuple(chain.from_iterable(_field(name, value) for name, value in head.items()))]
-    return blocks + [_entry(entry) for entry in entries or () if isinstance(entry, dict)]
+    entries = found if isinstance(found := book.get("entries"), list) else []
+    head = [
+        _field(name, value)
+        for name, value in book.items()
+        if name != "entries" and value not in _NOTHING
+    ]
+    blocks = [_entry(entry) for entry in entries if isinstance(entry, dict)]
+    return [tuple(chain.from_iterable(head)), *blocks]
 
 
 def _entry(entry: dict[str, Any]) -> Block:
@@ -111,7 +116,7 @@ def _entry(entry: dict[str, Any]) -> Block:
     others = [
         _field(name, value)
         for name, value in entry.items()
-        if name not in told_first and value not in (None, "", [], {})
+        if name not in told_first and value not in _NOTHING
     ]
     content = _lines(entry.get("content") or "")
     return (f"— {title}", *chain.from_iterable(keys), *content, *chain.from_iterable(others))
