@@ -86,7 +86,7 @@ def _header(chat: Chat, variables: dict[str, Any] | None) -> ChatFile:
 
 def _branch_header(chat: Chat, branch: Branch, uids: list[str]) -> ChatFile:
     """A branch that came from a file says what that file did; others what the chat says."""
-    variables = variables_at(chat, uids)
+    variables = variables_at(uids)
     if branch.source is None or branch.source.number == 0:
         header = _header(chat, variables)
     else:

@@ -1,10 +1,11 @@
 """Chats from files become trees of messages, once."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
-from chats import importing, kept
+from chats import importing, kept, tree
 from chats.importing import given_in, import_chats, store_chats
 from chats.models import Chat, ChatSource, Message
 from chats.services import step_version, trash_chat
@@ -122,6 +123,21 @@ def test_hidden_messages_are_kept_and_marked(owner, luna):
         ("Psst.", "user", True, True),
         ("Two.", "assistant", False, True),
     ]
+    path = tree.path(chat.uid, chars=100)
+    assert [(node.content, node.hidden) for node in path] == [
+        ("One.", False),
+        ("Psst.", True),
+        ("Two.", False),
+    ]
+
+
+def test_many_chats_in_one_file_with_a_long_name_are_all_stored(owner, luna):
+    one = {"msgs": [{"src": {"is_human": False, "name": "Luna"}, "text": "Hi."}]}
+    data = json.dumps({"histories": {"histories": [one, one]}}).encode()
+
+    made = import_chats(owner=owner, character=luna, data=data, filename="x" * 300)
+
+    assert [chat.chat.title for chat in made] == ["x" * 200] * 2
 
 
 def test_branches_become_one_tree(owner, luna):
@@ -185,6 +201,22 @@ def test_the_same_file_twice_at_once_is_once(owner, luna):
     given = given_in(jsonl(*WHOLE), "a.jsonl") + given_in(jsonl(*WHOLE), "b.jsonl")
 
     assert len(store_chats(owner=owner, character=luna, given=given)) == 1
+
+
+def test_two_imports_at_once_are_one(owner, luna, monkeypatch):
+    """The second looks before the first has stored anything, and stores after it."""
+    look, looks = importing._imported_before, []
+
+    def late(*about):
+        looks.append(about)
+        return None if len(looks) == 1 else look(*about)
+
+    [first] = taken_in(owner, luna, *WHOLE)
+    monkeypatch.setattr(importing, "_imported_before", late)
+    [second] = taken_in(owner, luna, *WHOLE)
+
+    assert (second.is_new, second.chat) == (False, first.chat)
+    assert Chat.objects.count() == 1
 
 
 def test_with_somebody_else_it_is_another_chat(owner, luna):
