@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from catalog.models import Tag
+from characters import versions
 from characters.models import Character, Scenario
 from characters.services import count_tokens
 
@@ -23,11 +24,13 @@ class CharacterAdmin(admin.ModelAdmin):
     search_fields = ("name", "uid", "owner__handle", "owner__email")
     autocomplete_fields = ("owner",)
     raw_id_fields = ("tags",)
-    readonly_fields = ("uid", "token_count", "avatar", "created_at", "updated_at")
+    readonly_fields = ("uid", "number", "token_count", "avatar", "created_at", "updated_at")
     inlines = (ScenarioInline,)
 
     def save_model(self, request: HttpRequest, obj: Character, form: Any, change: bool) -> None:
         obj.token_count = count_tokens(obj)
+        if change:
+            versions.renumber(obj, note="by an operator")
         super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

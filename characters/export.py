@@ -9,13 +9,15 @@ from PIL import Image
 
 from characters import cards, portraits
 from characters.cards import Card
-from characters.media import avatar_path
+from characters.cards.values import BESIDE_DATA
 from characters.models import CardOriginal, Character
-from core import png
+from core import pictures, png
 from core.errors import Invalid, NotFound
+from core.pictures import avatar_path
 
 FORMATS: Final = ("original", "v3", "v2", "png")
-_NOT_ON_THE_ROW: Final = {"tags", "spec", "picture", "media_type", "notes"}
+_NOT_ON_THE_ROW: Final = {"tags", *BESIDE_DATA} - {"unknown"}
+_FORM_OF_TYPE: Final = {"image/png": "png"}
 _FORM_OF_SPEC: Final = {"chara_card_v3": "v3", "chara_card_v2": "v2"}
 
 
@@ -61,7 +63,8 @@ def _is_untouched(card: Card, original: bytes, form: str) -> bool:
         read = cards.read_card(original)
     except Invalid:
         return False
-    written = "png" if read.picture else _FORM_OF_SPEC.get(read.spec)
+    is_json = read.media_type == "application/json"
+    written = _FORM_OF_SPEC.get(read.spec) if is_json else _FORM_OF_TYPE.get(read.media_type)
     return written == form and cards.to_v3(read) == cards.to_v3(card)
 
 
@@ -70,7 +73,7 @@ def _is_portrait(character: Character, original: bytes) -> bool:
     if not png.is_png(original):
         return False
     try:
-        return portraits.name_of(portraits.read_picture(original)) == character.avatar
+        return pictures.name_of(pictures.read_picture(original)) == character.avatar
     except Invalid:
         return False
 

@@ -12,19 +12,8 @@ from core.errors import NotFound
 from core.prepared import Select
 
 NAMESAKES_MOST = 50
-UNSPOKEN = (
-    "alternate_greetings",
-    "assets",
-    "card_tags",
-    "character_book",
-    "creator_notes",
-    "creator_notes_multilingual",
-    "extensions",
-    "group_only_greetings",
-    "source",
-    "unknown",
-)
-"""Fields that no prompt needs: read when somebody asks for them."""
+_IDENTITY = ("project_ptr_id", "uid", "name", "nickname", "owner_id", "visibility", "number")
+"""What a turn needs to know of a character; its texts come from `characters.spoken`."""
 
 
 def owned_by(user: User) -> QuerySet[Character]:
@@ -47,7 +36,7 @@ def listed_for(user: User) -> QuerySet[Character]:
 def _listed_as(user: int, name: str) -> QuerySet[Character]:
     public = Q(visibility=Project.Visibility.PUBLIC)
     rows = Character.objects.filter(Q(owner_id=user) | public, trashed_at=None, name__iexact=name)
-    return rows.defer(*UNSPOKEN)[:NAMESAKES_MOST]
+    return rows.only(*_IDENTITY)[:NAMESAKES_MOST]
 
 
 _named: Select[Character] = Select(_listed_as, user=int, name=str)

@@ -14,10 +14,11 @@ from PIL.Image import Image
 from accounts.models import User
 from catalog.models import Project
 from catalog.services import set_tags
-from characters import cards, portraits
-from characters.cards import Card
-from characters.mending import SHORT_CHARS_MOST, SHORT_FIELDS
+from characters import cards, portraits, versions
+from characters.cards import Card, Note
+from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
+from core import pictures
 from core.errors import Invalid, ReverieError
 from core.text import clean
 from engine.tokens import default_counter
@@ -58,7 +59,7 @@ def create_character(
     *, owner: User, name: str, tags: Iterable[str] = (), picture: bytes | None = None, **given: Any
 ) -> Character:
     """A new character. Fields are named as in the table. Raises Invalid; then nothing changed."""
-    portrait = portraits.read_picture(picture) if picture else None
+    portrait = pictures.read_picture(picture) if picture else None
     character = _draft(owner, {"name": name, **given}, tags, portrait)
     _save(character)
     return character
@@ -72,11 +73,11 @@ def _draft(
     _apply(character, given)
     if portrait is None:
         if "hue" not in given:
-            character.hue = portraits.hue_of_name(character.name)
+            character.hue = pictures.hue_of_name(character.name)
         portrait = portraits.paint(character.name, character.hue)
     else:
-        character.hue = portraits.hue_of(portrait)
-    character.avatar = portraits.store(portrait)
+        character.hue = pictures.hue_of(portrait)
+    character.avatar = pictures.store(portrait)
     return character
 
 
@@ -84,6 +85,7 @@ def _save(character: Character) -> None:
     with transaction.atomic():
         character.save()
         set_tags(character, character.card_tags)
+        versions.keep(character)
 
 
 def update_character(
@@ -94,15 +96,16 @@ def update_character(
     **given: Any,
 ) -> Character:
     """Change the given fields and no others. Raises Invalid; then nothing changed."""
-    portrait = portraits.read_picture(picture) if picture else None
+    portrait = pictures.read_picture(picture) if picture else None
     _apply(character, given)
     if portrait is not None:
-        character.hue = portraits.hue_of(portrait)
-        character.avatar = portraits.store(portrait)
+        character.hue = pictures.hue_of(portrait)
+        character.avatar = pictures.store(portrait)
     with transaction.atomic():
         if tags is not None:
             character.card_tags = list(tags)
             set_tags(character, character.card_tags)
+        versions.renumber(character)
         character.save()
     return character
 
@@ -184,9 +187,10 @@ def _portrait_in(card: Card) -> Image | None:
     if card.picture is None:
         return None
     try:
-        return portraits.read_picture(card.picture)
+        return pictures.read_picture(card.picture)
     except Invalid:
-        card.notes.append("The picture cannot be decoded; a portrait was painted instead.")
+        told = "The picture cannot be decoded; a portrait was painted instead."
+        card.notes.append(Note("repaired", told))
         return None
 
 
@@ -269,10 +273,11 @@ def _import_path(path: Path, owner: User, *, dry_run: bool) -> ImportReport:
         data = path.read_bytes()
         card = cards.read_card(data, path.name)
         if dry_run:
-            return ImportReport(name, None, "", (f"would import {card.name}", *card.notes))
+            notes = (f"would import {card.name}", *map(str, card.notes))
+            return ImportReport(name, None, "", notes)
         character = store_card(owner=owner, card=card, data=data, filename=path.name)
     except ReverieError as error:
         return ImportReport(name, None, error.message)
     except OSError as error:
         return ImportReport(name, None, f"The file cannot be read: {error.strerror}.")
-    return ImportReport(name, character, "", tuple(card.notes))
+    return ImportReport(name, character, "", tuple(map(str, card.notes)))

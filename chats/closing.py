@@ -127,6 +127,7 @@ def _save_reply(opened: Opened, outcome: Outcome) -> bool:
         model=opened.spec.slug,
         surface=str(opened.surface),
         turn=opened.uid,
+        state=opened.state,
     )
     return True
 
@@ -140,6 +141,7 @@ def _extend(opened: Opened, outcome: Outcome) -> bool:
         content=reply.content + outcome.text,
         status=_status(outcome),
         finish_reason=outcome.finish_reason,
+        state=opened.state,
         edited_at=timezone.now(),
     )
     return True

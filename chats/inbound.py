@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.keys import authenticate
 from accounts.models import ApiKey
@@ -223,19 +224,24 @@ def _open_plain(inbound: Inbound, key: ApiKey, target: PlainModel) -> Opened:
 
 def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
     """The character answers from the client's own messages; nothing is kept but usage."""
-    chat = Chat(user=key.user, character=target.character, scenario=target.scenario)
+    chat = Chat(uid="", user=key.user, character=target.character, scenario=target.scenario)
     preference, spec = opening.voice_of(key.user, target.character)
     path = [
         tree.Node("", index, line.role, line.content) for index, line in enumerate(inbound.lines)
     ]
-    prompt = context.assemble_for(
-        chat,
-        key.user,
-        preference,
-        spec,
-        path,
-        reply_tokens=opening.reply_tokens(spec, inbound.sampling),
-    )
+    prompt = context.compose(
+        context.Moment(
+            chat=chat,
+            user=key.user,
+            preference=preference,
+            spec=spec,
+            path=path,
+            kind=Turn.Kind.REPLY,
+            reply_uid="",
+            reply_tokens=opening.reply_tokens(spec, inbound.sampling),
+            now=timezone.now(),
+        )
+    ).prompt
     extra: dict[str, Any] = {
         "character_uid": target.character.uid,
         "character_name": target.character.name,

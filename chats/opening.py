@@ -6,7 +6,7 @@ fails, nothing has happened.
 """
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -25,8 +25,7 @@ from chats.values import Opened, Request
 from core.errors import Conflict, Invalid, NotFound
 from core.ids import new_uid
 from core.prepared import Insert, Select, Update
-from engine.assemble import Prompt
-from engine.types import GenerationRequest, Sampling
+from engine.types import Sampling
 from llm import registry
 from llm.registry import ModelSpec
 
@@ -184,34 +183,35 @@ def _begin(
     continued: Message | None = None,
 ) -> Opened:
     """Assemble, reserve and write the turn's row. The lease is held already."""
-    preference, spec = voice
+    spec = voice.spec
     kept_free = reply_tokens(spec, request.sampling)
-    prompt = context.assemble_for(
+    reply_uid = continued.uid if continued else new_uid()
+    moment = context.Moment(
         chat,
         request.user,
-        preference,
+        voice.preference,
         spec,
         path,
-        reply_tokens=kept_free,
+        request.kind,
+        reply_uid,
+        kept_free,
+        now,
         prefill=continued.content if continued else "",
     )
-    sampling = context.sampling_for(request.sampling, preference, max_tokens=kept_free)
+    prompt, state, manifest = context.compose(moment)
     ledger.reserve(
         user_id=request.user.pk,
         key=f"turn:{turn_uid}",
         amount_micro=hold_for(spec, prompt.tokens, kept_free),
         seconds=settings.TURN_LEASE_SECONDS * 10,
     )
-    last = path[-1] if path else None
     key = request.api_key
     opened = Opened(
         uid=turn_uid,
         user_id=request.user.pk,
         surface=request.surface,
         spec=spec,
-        generation=GenerationRequest(
-            model=spec.upstream_name, messages=prompt.messages, sampling=sampling
-        ),
+        generation=context.generation_for(moment, prompt, request.sampling),
         prompt_tokens=prompt.tokens,
         api_key_uid=key.uid if key else "",
         api_key_name=key.name if key else "",
@@ -219,18 +219,19 @@ def _begin(
         character_name=chat.character.name,
         chat_uid=chat.uid,
         kind=request.kind,
-        place=tree.below(last),
-        reply_uid=continued.uid if continued else new_uid(),
+        place=tree.below(path[-1] if path else None),
+        reply_uid=reply_uid,
+        state=state.after_path(path),
         user_message_uid=user_message_uid,
         has_versions=has_versions,
         sync=sync,
         version=chat.version,
     )
-    _write_row(request, opened, prompt, now)
+    _write_row(request, opened, manifest, now)
     return opened
 
 
-def _write_row(request: Request, opened: Opened, prompt: Prompt, now: datetime) -> None:
+def _write_row(request: Request, opened: Opened, manifest: dict[str, Any], now: datetime) -> None:
     """The turn as a row: what a sweeper needs to end it if this process dies."""
     _insert_turn(
         uid=opened.uid,
@@ -248,7 +249,7 @@ def _write_row(request: Request, opened: Opened, prompt: Prompt, now: datetime) 
         lease_expires_at=now + timedelta(seconds=settings.TURN_LEASE_SECONDS),
         sync=opened.sync,
         prompt_tokens=opened.prompt_tokens,
-        manifest=prompt.manifest.to_json(),
+        manifest=manifest,
     )
 
 

@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from characters.models import Character, Scenario
-from chats import greetings, live, queries, tree
+from characters.spoken import spoken
+from chats import greetings, live, queries, settings, tree
 from chats.models import Chat, Message, Revision, Surface
 from core.errors import Conflict, Invalid, NotFound
 from core.text import clean
+from personas.queries import worn
 
 LAST_LINE_CHARS = 200
 MESSAGE_CHARS = 200_000
@@ -76,25 +78,44 @@ def start_chat(
     """A new chat. The greetings become versions of its first message, the first one shown."""
     with transaction.atomic():
         chat = Chat.objects.create(
-            user=user, character=character, scenario=scenario, api_key=api_key, lane_key=lane_key
+            user=user,
+            character=character,
+            character_number=character.number,
+            scenario=scenario,
+            api_key=api_key,
+            lane_key=lane_key,
         )
-        texts = greetings.of(character, scenario, user.name) if greet else []
-        for index, text in enumerate(texts):
+        said = _greetings(chat) if greet else []
+        for index, greeting in enumerate(said):
             first = index == 0
             tree.add(
                 tree.below(None),
                 chat_id=chat.uid,
                 role=str(Message.Role.ASSISTANT),
                 speaker=character.name,
-                content=text,
+                content=greeting.text,
+                state=greeting.state,
                 surface=surface,
                 active=first,
                 chosen=first,
             )
-        if texts:
-            chat.last_line = line_of(texts[0])
+        if said:
+            chat.last_line = line_of(said[0].text)
             chat.save(update_fields=["last_line"])
     return chat
+
+
+def _greetings(chat: Chat) -> list[greetings.Greeting]:
+    character = chat.character
+    person = worn(user_id=chat.user_id, character=character.uid, chosen="")
+    return greetings.of(
+        spoken(character, chat.character_number),
+        chat.scenario,
+        user_name=person.name if person else chat.user.name,
+        persona=person.description if person else "",
+        chat_uid=chat.uid,
+        now=timezone.now(),
+    )
 
 
 def step_version(*, user: User, message_uid: str, step: int) -> Message:
@@ -217,7 +238,9 @@ def fork_chat(*, user: User, message_uid: str) -> Chat:
             title=source.title,
             forked_from=message.uid,
             last_line=line_of(message.content),
+            **settings.held_by(source),
         )
+        settings.copy_lorebooks(user=user, source=source.uid, target=chat.uid)
         parent: Message | None = None
         copies = []
         for original in _ancestry(message):

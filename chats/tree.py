@@ -22,15 +22,13 @@ _END: Final = 2**31 - 1
 
 
 class Node(NamedTuple):
-    """A message of the path, as far as prompts and synchronisation need it.
-
-    `hidden` ones are not for prompts.
-    """
+    """A message of the path, as far as prompts and synchronisation need it. See Message."""
 
     uid: str
     position: int
     role: str
     content: str
+    state: dict[str, Any] | None = None
     hidden: bool = False
 
 
@@ -49,7 +47,8 @@ def below(node: Node | Message | None) -> Place:
 def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     """The shown path, newest first, as the fields of `Node`."""
     rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
-    return rows.order_by("-position").values_list("uid", "position", "role", "content", "hidden")
+    fields = ("uid", "position", "role", "content", "state", "hidden")
+    return rows.order_by("-position").values_list(*fields)
 
 
 _newest: Select[Any] = Select(

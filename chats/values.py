@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from accounts.models import ApiKey, User
 from chats.models import Turn
@@ -29,6 +30,7 @@ class Opened:
 
     `chat_uid` is "" for a turn that leaves no trace: then only the money is settled.
     `rule` says what chose the character; `sync` what became of the stored conversation.
+    `state` is what lasts on the branch of the reply (`chats.state`).
     """
 
     uid: str
@@ -50,6 +52,7 @@ class Opened:
     rule: str = ""
     sync: str = ""
     version: int = 0
+    state: dict[str, Any] | None = None
     created: int = field(default_factory=lambda: int(time.time()))
 
     @property

@@ -11,6 +11,7 @@ SHORT_LENGTH: Final = 8
 _TIME_CHARS: Final = 10
 _RANDOM_BITS: Final = 70
 _STEP_BITS: Final = 40
+_NUMBER_BITS: Final = 52
 
 
 def _encode(value: int, width: int) -> str:
@@ -50,6 +51,11 @@ def new_uid() -> str:
     """A new id: 10 characters of milliseconds, then 14 random ones (70 bits)."""
     milliseconds, bits = _clock.tick()
     return _encode(milliseconds, _TIME_CHARS) + _encode(bits, LENGTH - _TIME_CHARS)
+
+
+def new_number() -> int:
+    """A new whole number for protocols that name things by one; exact in JavaScript too."""
+    return 1 + secrets.randbits(_NUMBER_BITS)
 
 
 def short(uid: str) -> str:

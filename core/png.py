@@ -9,6 +9,9 @@ from core.errors import Invalid
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 CHUNKS_MOST: Final = 20_000
+# What keywords of files that older programs embedded begin with; a few leave the colon out.
+_ASSET_PREFIXES: Final = ("chara-ext-asset_:", "chara-ext-asset_")
+_TEXT_KINDS: Final = (b"tEXt", b"zTXt", b"iTXt")
 _HEAD: Final = 8
 _CRC: Final = 4
 
@@ -41,9 +44,26 @@ def texts(data: bytes) -> dict[str, bytes]:
     for kind, body in chunks(data):
         if kind == b"tEXt":
             keyword, separator, text = body.partition(b"\x00")
-            if separator:
+            if separator and not _asset_name(keyword):
                 found[keyword.decode("latin-1").lower()] = text
     return found
+
+
+def asset_texts(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """(name, base64 text) of each file embedded as a tEXt chunk `chara-ext-asset_:name`."""
+    for kind, body in chunks(data):
+        keyword, separator, text = body.partition(b"\x00") if kind == b"tEXt" else (b"", b"", b"")
+        name = _asset_name(keyword)
+        if separator and name:
+            yield name, text
+
+
+def _asset_name(keyword: bytes) -> str:
+    text = keyword.decode("latin-1")
+    for prefix in _ASSET_PREFIXES:
+        if text.lower().startswith(prefix):
+            return text[len(prefix) :]
+    return ""
 
 
 def compressed_keywords(data: bytes) -> set[str]:
@@ -65,16 +85,27 @@ def size(data: bytes) -> tuple[int, int] | None:
 
 
 def with_texts(data: bytes, new: dict[str, bytes]) -> bytes:
-    """The same picture with these tEXt chunks before its end, instead of any it had."""
-    replaced = {keyword.lower() for keyword in new}
-    parts = [SIGNATURE]
+    """The same picture with these tEXt chunks before its end, instead of any text it had.
+
+    Every other chunk stays, in its order: animations, colour profiles, EXIF.
+    """
     added = [_chunk(b"tEXt", k.encode() + b"\x00" + text) for k, text in new.items()]
+    kept = _chunks_without(data, {keyword.lower() for keyword in new})
+    return b"".join([SIGNATURE, *kept, *added, _chunk(b"IEND", b"")])
+
+
+def without_card(data: bytes) -> bytes:
+    """The same picture without a card or files in its texts."""
+    kept = _chunks_without(data, {"chara", "ccv3"}, assets=True)
+    return b"".join([SIGNATURE, *kept, _chunk(b"IEND", b"")])
+
+
+def _chunks_without(data: bytes, keywords: set[str], *, assets: bool = False) -> Iterator[bytes]:
     for kind, body in chunks(data):
-        if kind == b"tEXt" and body.partition(b"\x00")[0].decode("latin-1").lower() in replaced:
-            continue
-        if kind != b"IEND":
-            parts.append(_chunk(kind, body))
-    return b"".join([*parts, *added, _chunk(b"IEND", b"")])
+        keyword = body.partition(b"\x00")[0] if kind in _TEXT_KINDS else b""
+        dropped = keyword.decode("latin-1").lower() in keywords
+        if kind != b"IEND" and not dropped and not (assets and _asset_name(keyword)):
+            yield _chunk(kind, body)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

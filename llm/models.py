@@ -4,6 +4,8 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from engine.instruct import TEMPLATES
+
 UNIT = 1_000_000
 
 
@@ -49,6 +51,12 @@ class Model(models.Model):
     output_multiplier_micro = models.PositiveBigIntegerField(default=UNIT)
     free = models.BooleanField(default=False)
     supports_tools = models.BooleanField(default=False)
+    template = models.CharField(
+        max_length=40,
+        blank=True,
+        choices=[(name, name) for name in TEMPLATES],
+        help_text="For models that only complete text: how a conversation is written for them.",
+    )
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
     token_ratio_permille = models.PositiveIntegerField(default=1000)

@@ -52,6 +52,7 @@ class ModelSpec:
     supports_tools: bool
     is_default: bool
     created: int
+    template: str = ""
 
     @property
     def provider_slug(self) -> str:
@@ -105,6 +106,7 @@ def _spec(row: Model) -> ModelSpec:
         free=free,
         supports_tools=row.supports_tools,
         is_default=row.is_default,
+        template=row.template,
         created=int(row.created_at.timestamp()),
     )
 

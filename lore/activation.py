@@ -9,26 +9,28 @@ and state: same result.
 import hashlib
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import Final
 
 import msgspec
 
 from lore import groups
-from lore.books import Bound, Item, Scope, each_once
+from lore.books import Bound, Item, each_once, ranking
 from lore.patterns import Clock
-from lore.scene import Scene, Settings, Strategy
-from lore.sight import Sight, Where
+from lore.scene import Scene, Settings
+from lore.sight import WORK_MOST, Sight, Where
 from lore.slots import Placed, Slots, arrange
 from lore.timed import State, Timed
 from lore.values import Logic
 
 Count = Callable[[str], int]
+_FOR_NOW: Final = {"delay_until_recursion", "exclude_recursion"}
 
 
 class Verdict(msgspec.Struct, frozen=True):
     """What became of one entry (`book.uid`) and by which rule.
 
     For an activated one, `rule` is what activated it; `key` and `where` are set if a key did.
-    `scan` is the pass, from 1. `tokens` is the size of its text.
+    `scan` is the pass, from 1. `tokens` is the size of its text, `title` what editors show.
     """
 
     entry: str
@@ -38,6 +40,7 @@ class Verdict(msgspec.Struct, frozen=True):
     where: Where | None = None
     scan: int = 0
     tokens: int = 0
+    title: str = ""
 
 
 class Activation(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ class Activation(msgspec.Struct, frozen=True):
     every one that was looked at and refused; `explain` adds those that nothing called for.
     `slow_keys` maps patterns that ran out of time to what happened to them. `state` is what
     lasts. `disabled_prompts` are prompts of the interface that an entry switches off.
+    `is_cut_short` says that the scan ended before its time, having become too long.
     """
 
     activated: tuple[str, ...]
@@ -57,6 +61,7 @@ class Activation(msgspec.Struct, frozen=True):
     is_over_budget: bool
     slow_keys: dict[str, str]
     disabled_prompts: frozenset[str]
+    is_cut_short: bool = False
 
 
 def activate(
@@ -98,15 +103,17 @@ class _Scan:
         self._clock = clock
         self._sight = Sight(bound, settings, scene, clock=clock)
         self._timed = Timed(state, self._by_key, length=scene.length)
-        self._rank = _ranking(bound, settings.insertion_strategy)
+        self._rank = ranking(bound, settings.insertion_strategy)
         self._pass = _Pass.FIRST
         self._number = 0
         self._levels = sorted({level for b in bound for level in b.book.delay_levels})
         self._level = self._levels.pop(0) if self._levels else 0
         self._active: dict[Item, str] = {}
-        self._failed: set[Item] = set()
+        self._settled: set[Item] = set()
+        self._cleared: set[Item] = set()
         self._verdicts: dict[Item, Verdict] = {}
         self._spent_tokens = 0
+        self._book_budgets = {b.book.uid: b.book.book.token_budget for b in bound}
         self._book_tokens: dict[str, int] = {}
         self._is_over_budget = False
         self._add_forced()
@@ -120,14 +127,14 @@ class _Scan:
         for key in (*timed.sticky, *timed.kept, *self._scene.forced):
             item = self._by_key(key)
             if item is not None:
-                self._sight.candidates.add(item)
+                self._sight.candidates[item] = None
 
     # The passes
 
     def run(self) -> None:
         following: _Pass | None = _Pass.FIRST
         most = self._settings.max_recursion_steps
-        while following is not None and not (most and self._number >= most):
+        while following is not None and self._may_go_on(most):
             self._pass = following
             self._number += 1
             self._sight.sees_recursion = following is not _Pass.MIN_ACTIVATIONS
@@ -139,9 +146,13 @@ class _Scan:
                 self._sight.add("\n".join(texts))
                 self._spent_tokens += sum(map(self._count, texts))
 
+    def _may_go_on(self, most: int) -> bool:
+        return not (most and self._number >= most) and self._sight.work <= WORK_MOST
+
     def _one_pass(self) -> list[Item]:
         """One look at everything. Returns the new entries that passed their roll."""
-        found = [item for item in self._sight.candidates if self._is_called(item)]
+        candidates = self._sight.candidates
+        found = [item for item in candidates if self._is_called(item)]
         timed = self._timed
         found.sort(key=lambda item: (item.key not in timed.sticky, self._rank(item)))
         remaining = groups.settle(
@@ -153,15 +164,18 @@ class _Scan:
             draw=lambda name: self._chance("group", name),
             drop=self._refuse,
         )
-        return self._spend(remaining)
+        passed = self._spend(remaining)
+        for item in [item for item in candidates if item in self._settled]:
+            del candidates[item]
+        return passed
 
     def _next(self, is_telling: bool) -> _Pass | None:
         """Which pass follows, if any: recursion, a wider look, or the next delayed level."""
         settings = self._settings
         following: _Pass | None = None
         if not self._is_over_budget:
-            wide = self._pass is _Pass.MIN_ACTIVATIONS and self._sight.has_recursion
-            if settings.recursive and (is_telling or wide):
+            was_wider = self._pass is _Pass.MIN_ACTIVATIONS
+            if settings.recursive and (is_telling or was_wider):
                 following = _Pass.RECURSION
             elif self._wants_more():
                 self._sight.widen()
@@ -181,42 +195,64 @@ class _Scan:
     # One entry
 
     def _is_called(self, item: Item) -> bool:
-        if item in self._active or item in self._failed:
+        self._sight.work += 1
+        if item in self._settled:
             return False
         rule = self._barred(item)
         if rule is not None:
-            self._refuse(item, rule)
+            if rule in _FOR_NOW:
+                self._refuse_for_now(item, rule)
+            else:
+                self._settled.add(item)
+                self._refuse(item, rule)
             return False
         return self._forced(item) or self._matches(item)
 
     def _barred(self, item: Item) -> str | None:
         """The rule that keeps this entry out whatever its keys say, or None."""
-        entry, said, scene = item.entry, item.decorators, self._scene
-        is_sticky = item.key in self._timed.sticky
-        recursing = self._pass is _Pass.RECURSION
-        level = entry.delay_until_recursion
-        checks = (
-            (not entry.enabled, "disabled"),
-            (bool(entry.triggers) and scene.trigger not in entry.triggers, "trigger"),
-            (not self._is_in_play(item), "character_filter"),
-            (bool(entry.delay) and scene.length < (entry.delay or 0), "delay"),
-            (item.key in self._timed.cooldown and not is_sticky, "cooldown"),
-            (item.key in self._timed.spent, "dont_activate_after_match"),
-            (bool(level) and not is_sticky and not recursing, "delay_until_recursion"),
-            (level > self._level and not is_sticky and recursing, "delay_until_recursion"),
-            (recursing and not is_sticky and self._excludes_recursion(item), "exclude_recursion"),
-            (said.dont_activate and not said.activate, "dont_activate"),
-            (not self._conditions_hold(item), "condition"),
-        )
-        return next((rule for is_barred, rule in checks if is_barred), None)
+        is_cleared = item in self._cleared
+        rule = None if is_cleared else self._barred_by_scene(item)
+        rule = rule or self._barred_by_pass(item)
+        if rule is not None or is_cleared:
+            return rule
+        if item.decorators.dont_activate and not item.decorators.activate:
+            return "dont_activate"
+        if not self._conditions_hold(item):
+            return "condition"
+        self._cleared.add(item)
+        return None
+
+    def _barred_by_scene(self, item: Item) -> str | None:
+        entry, scene, timed = item.entry, self._scene, self._timed
+        if not entry.enabled:
+            return "disabled"
+        if entry.triggers and scene.trigger not in entry.triggers:
+            return "trigger"
+        if not self._is_in_play(item):
+            return "character_filter"
+        if entry.delay and scene.length < entry.delay:
+            return "delay"
+        if item.key in timed.cooldown and item.key not in timed.sticky:
+            return "cooldown"
+        return "dont_activate_after_match" if item.key in timed.spent else None
+
+    def _barred_by_pass(self, item: Item) -> str | None:
+        """The rules about recursion, which may say otherwise in the next pass."""
+        is_recursion = self._pass is _Pass.RECURSION
+        level = item.entry.delay_until_recursion
+        rule = None
+        if level and not (is_recursion and level <= self._level):
+            rule = "delay_until_recursion"
+        elif is_recursion and self._excludes_recursion(item):
+            rule = "exclude_recursion"
+        return None if item.key in self._timed.sticky else rule
 
     def _is_in_play(self, item: Item) -> bool:
-        only = item.entry.character_filter
-        if not only.names and not only.tags:
-            return True
-        scene = self._scene
-        is_named = scene.char_name in only.names or bool(scene.char_tags.intersection(only.tags))
-        return is_named is not only.is_exclude
+        """Whether the character passes the filter: both of its lists, if both say something."""
+        only, scene = item.entry.character_filter, self._scene
+        if only.names and (scene.char_name in only.names) is only.is_exclude:
+            return False
+        return not only.tags or scene.char_tags.isdisjoint(only.tags) is only.is_exclude
 
     def _conditions_hold(self, item: Item) -> bool:
         """The conditions of decorators, except those about keys."""
@@ -302,25 +338,30 @@ class _Scan:
     # What the found ones cost
 
     def _spend(self, found: list[Item]) -> list[Item]:
-        """Roll for each, then take them in turn until the budget is reached."""
+        """Roll for each, then take them in turn until the budget is reached.
+
+        Returns those whose text recursion sees: all that neither failed their roll nor were
+        more than their own book allows.
+        """
         passed: list[Item] = []
         used = self._spent_tokens
         for item in found:
             may_overflow = item.entry.ignore_budget
             if self._is_over_budget and not may_overflow:
+                passed.append(item)
                 self._refuse(item, "budget")
                 continue
             if not self._rolls(item):
                 continue
-            passed.append(item)
             tokens = self._count(self._text(item))
+            if self._exceeds_book(item, tokens):
+                self._refuse(item, "book_budget")
+                continue
+            passed.append(item)
             used += tokens
             if used >= self._settings.budget_tokens and not may_overflow:
                 self._is_over_budget = True
                 self._refuse(item, "budget")
-            elif self._exceeds_book(item, tokens):
-                self._refuse(item, "book_budget")
-                used -= tokens
             else:
                 self._activate(item, tokens)
         return passed
@@ -332,7 +373,7 @@ class _Scan:
             return True
         if self._chance("entry", item.key) * 100 < entry.probability:
             return True
-        self._failed.add(item)
+        self._settled.add(item)
         self._refuse(item, "probability")
         return False
 
@@ -342,17 +383,16 @@ class _Scan:
         return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest()) / 2**56
 
     def _exceeds_book(self, item: Item, tokens: int) -> bool:
-        """Whether the book's own budget has no room for this entry; a constant one has."""
-        most = next(b.book.book.token_budget for b in self._bound if b.book.uid == item.book_uid)
+        """Whether the book's own budget, if it has one, has no room for this entry."""
+        most = self._book_budgets.get(item.book_uid)
         used = self._book_tokens.get(item.book_uid, 0) + tokens
-        if most and used > most and not item.entry.ignore_budget:
-            return True
-        self._book_tokens[item.book_uid] = used
-        return False
+        return bool(most) and used > (most or 0) and not item.entry.ignore_budget
 
     def _activate(self, item: Item, tokens: int) -> None:
         said = item.decorators
+        self._settled.add(item)
         self._active[item] = self._text(item)
+        self._book_tokens[item.book_uid] = self._book_tokens.get(item.book_uid, 0) + tokens
         self._verdicts[item] = msgspec.structs.replace(
             self._verdicts[item], activated=True, tokens=tokens
         )
@@ -368,14 +408,24 @@ class _Scan:
     # What is told
 
     def _accept(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
-        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+        self._verdicts[item] = Verdict(
+            item.key, False, rule, key, where, self._number, title=item.title
+        )
 
     def _refuse(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
         """Note why not. What had called it up before is kept beside the rule."""
         before = self._verdicts.get(item)
         if before is not None and not key:
             key, where = before.key, before.where
-        self._verdicts[item] = Verdict(item.key, False, rule, key, where, self._number)
+        self._verdicts[item] = Verdict(
+            item.key, False, rule, key, where, self._number, title=item.title
+        )
+
+    def _refuse_for_now(self, item: Item, rule: str) -> None:
+        """Note what keeps it out of this pass, unless an earlier pass came further with it."""
+        before = self._verdicts.get(item)
+        if before is None or not before.key:
+            self._refuse(item, rule)
 
     def outcome(self, *, explain: bool) -> Activation:
         placed = [
@@ -383,6 +433,7 @@ class _Scan:
                 entry=item.key,
                 text=text,
                 tokens=self._verdicts[item].tokens,
+                order=item.entry.order,
                 is_first_cut=item.decorators.ignore_on_max_context,
             )
             for item, text in self._active.items()
@@ -403,6 +454,7 @@ class _Scan:
             disabled_prompts=frozenset(
                 name for item in self._active for name in item.decorators.disable_ui_prompt
             ),
+            is_cut_short=self._sight.work > WORK_MOST,
         )
 
     def _unseen(self) -> Iterable[Verdict]:
@@ -411,27 +463,4 @@ class _Scan:
             for item in binding.book.items:
                 if item not in self._verdicts:
                     rule = self._barred(item) or ("no_key" if item.primary else "keyless")
-                    yield Verdict(item.key, False, rule)
-
-
-def _ranking(bound: list[Bound], strategy: Strategy) -> Callable[[Item], tuple[int, int, int, int]]:
-    """The order in which entries compete: chat, persona, then character and global by strategy;
-    inside each by descending order, then as the books have them."""
-    third: dict[Strategy, tuple[Scope, Scope]] = {
-        Strategy.EVENLY: ("global", "character"),
-        Strategy.CHARACTER_FIRST: ("character", "global"),
-        Strategy.GLOBAL_FIRST: ("global", "character"),
-    }
-    tiers: dict[Scope, int] = {"chat": 0, "persona": 1}
-    for index, scope in enumerate(third[strategy]):
-        tiers[scope] = 2 if strategy is Strategy.EVENLY else 2 + index
-    ordered = sorted(bound, key=lambda b: ("chat", "persona", *third[strategy]).index(b.scope))
-    of_book = {
-        binding.book.uid: (tiers[binding.scope], index) for index, binding in enumerate(ordered)
-    }
-
-    def rank(item: Item) -> tuple[int, int, int, int]:
-        tier, index = of_book[item.book_uid]
-        return tier, -item.entry.order, index, item.place
-
-    return rank
+                    yield Verdict(item.key, False, rule, title=item.title)

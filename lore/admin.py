@@ -1,3 +1,5 @@
+"""Lorebooks in the admin: found and looked at, not written."""
+
 from django.contrib import admin
 
 from lore.models import Lorebook

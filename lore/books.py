@@ -1,5 +1,6 @@
 """A lorebook made ready for scanning. Compile once per version of a book, scan often. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -9,7 +10,7 @@ import msgspec
 from lore import decorators
 from lore.decorators import Decorators
 from lore.matching import Key, Words
-from lore.scene import SOURCES
+from lore.scene import SOURCES, Strategy
 from lore.values import DEPTH_MOST, Book, Entry
 
 Scope = Literal["chat", "persona", "character", "global"]
@@ -20,8 +21,8 @@ WIDEST_FIRST: Final[tuple[Scope, ...]] = ("global", "chat", "persona", "characte
 class Item:
     """One entry in its book: its keys compiled, its decorators read.
 
-    `is_always` entries are looked at in every scan; all others only when a literal key of
-    theirs occurs. Identity is by object, which is cheap: a book is compiled once.
+    `sources` are the extra texts it sees, by name. Identity is by object, which is cheap: a
+    book is compiled once.
     """
 
     key: str
@@ -35,9 +36,24 @@ class Item:
     additional: tuple[tuple[Key, ...], ...]
     exclude: tuple[Key, ...]
     groups: tuple[str, ...]
-    is_always: bool
+    sources: tuple[str, ...]
     book_depth: int | None
     forbids_recursion: bool
+
+    @property
+    def is_always(self) -> bool:
+        """Whether every scan looks at it; at others only when a key of theirs occurs."""
+        return (
+            self.decorators.activate
+            or (self.entry.constant and not self.entry.use_regex)
+            or any(key.pattern or key.has_macro or key.is_alone for key in self.primary)
+        )
+
+    @property
+    def title(self) -> str:
+        """What an editor calls it."""
+        entry = self.entry
+        return entry.comment or entry.name or ", ".join(entry.keys[:3]) or f"Entry {entry.uid}"
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -45,7 +61,7 @@ class Item:
         conditions = (key for keys in self.additional for key in keys)
         return (*self.primary, *self.secondary, *conditions, *self.exclude)
 
-    @property
+    @cached_property
     def depth(self) -> int | None:
         """The entry's own scan depth, or None for the settings'."""
         own = (self.decorators.scan_depth, self.entry.scan_depth, self.book_depth)
@@ -59,11 +75,6 @@ def _item(uid: str, place: int, book: Book, entry: Entry) -> Item:
     additional = tuple(tuple(map(Key, texts)) for texts in said.additional_keys)
     has_secondary = entry.selective and not entry.use_regex
     secondary = tuple(Key(text) for text in entry.secondary_keys) if has_secondary else ()
-    is_always = (
-        said.activate
-        or (entry.constant and not entry.use_regex)
-        or any(key.pattern or key.has_macro for key in primary)
-    )
     return Item(
         key=f"{uid}.{entry.uid}",
         book_uid=uid,
@@ -76,7 +87,7 @@ def _item(uid: str, place: int, book: Book, entry: Entry) -> Item:
         additional=additional,
         exclude=tuple(map(Key, said.exclude_keys)),
         groups=tuple(name for part in entry.group.split(",") if (name := part.strip())),
-        is_always=is_always,
+        sources=tuple(name for name in SOURCES if getattr(entry, f"match_{name}")),
         book_depth=book.scan_depth,
         forbids_recursion=book.recursive_scanning is False,
     )
@@ -103,9 +114,12 @@ class CompiledBook:
     @cached_property
     def sources(self) -> frozenset[str]:
         """The names of the extra texts that some entry wants to see."""
-        return frozenset(
-            name for name in SOURCES if any(getattr(e, f"match_{name}") for e in self.book.entries)
-        )
+        return frozenset(name for item in self.items for name in item.sources)
+
+    @cached_property
+    def asks_greeting(self) -> bool:
+        """Whether some entry wants to know which greeting the chat began with."""
+        return any(item.decorators.is_greeting is not None for item in self.items)
 
     @cached_property
     def deepest(self) -> int:
@@ -119,9 +133,10 @@ class CompiledBook:
 
 
 def compile_book(book: Book, uid: str) -> CompiledBook:
-    """Make a book ready. Takes about 10 µs for each entry."""
+    """Make a book ready. Takes about 25 µs for each entry with three keys."""
     entries = sorted(book.entries, key=lambda entry: entry.uid)
     items = tuple(_item(uid, place, book, entry) for place, entry in enumerate(entries))
+    words = Words(key for item in items for key in item.keys)
     by_word: dict[str, list[Item]] = {}
     for item in items:
         for word in {key.lowered for key in item.primary if key.lowered}:
@@ -131,7 +146,7 @@ def compile_book(book: Book, uid: str) -> CompiledBook:
         book=book,
         items=items,
         always=tuple(item for item in items if item.is_always),
-        words=Words(key for item in items for key in item.keys),
+        words=words,
         by_word=by_word,
     )
 
@@ -152,3 +167,26 @@ def each_once(bound: list[Bound]) -> list[Bound]:
             seen.add(binding.book.uid)
             kept.append(binding)
     return kept
+
+
+def ranking(bound: list[Bound], strategy: Strategy) -> Callable[[Item], tuple[int, int, int, int]]:
+    """The order in which entries compete: chat, persona, then character and global by strategy;
+    inside each by descending order, then as the books have them."""
+    third: dict[Strategy, tuple[Scope, Scope]] = {
+        Strategy.EVENLY: ("global", "character"),
+        Strategy.CHARACTER_FIRST: ("character", "global"),
+        Strategy.GLOBAL_FIRST: ("global", "character"),
+    }
+    tiers: dict[Scope, int] = {"chat": 0, "persona": 1}
+    for index, scope in enumerate(third[strategy]):
+        tiers[scope] = 2 if strategy == Strategy.EVENLY else 2 + index
+    ordered = sorted(bound, key=lambda b: ("chat", "persona", *third[strategy]).index(b.scope))
+    of_book = {
+        binding.book.uid: (tiers[binding.scope], index) for index, binding in enumerate(ordered)
+    }
+
+    def rank(item: Item) -> tuple[int, int, int, int]:
+        tier, index = of_book[item.book_uid]
+        return tier, -item.entry.order, index, item.place
+
+    return rank

@@ -29,6 +29,7 @@ _UNSPACED: Final = (
     (0xFF66, 0xFFDC),  # half-width Kana and Hangul
     (0x20000, 0x3FFFF),
 )
+ENDINGS_MOST: Final = 8
 _STARTS: Final = [start for start, _ in _UNSPACED]
 
 
@@ -42,24 +43,34 @@ def is_unspaced(char: str) -> bool:
 @lru_cache(maxsize=8192)
 def continues_word(char: str) -> bool:
     """Whether a word goes on with this character: a letter, digit, mark or underscore."""
-    if is_unspaced(char):
+    if is_unspaced(char) or _is_selector(char):
         return False
     return char.isalnum() or char == "_" or unicodedata.category(char)[0] == "M"
 
 
+def _is_selector(char: str) -> bool:
+    """Whether it only says how the sign before it looks, as in most emoji."""
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+
+
 def is_whole(text: str, start: int, end: int) -> bool:
-    """Whether `text[start:end]` stands as a word of its own."""
-    return not (start > 0 and continues_word(text[start - 1])) and not (
-        end < len(text) and continues_word(text[end])
-    )
+    """Whether `text[start:end]` stands as a word of its own.
+
+    At a side that is of a script without blanks, any neighbour will do.
+    """
+    goes_on_before = start > 0 and continues_word(text[start - 1])
+    if goes_on_before and not is_unspaced(text[start]):
+        return False
+    goes_on_behind = end < len(text) and continues_word(text[end])
+    return not goes_on_behind or is_unspaced(text[end - 1])
 
 
 def lower(text: str) -> str:
     """Lower case, keeping every character at its place."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+    if "\u0130" not in text:
+        return text.lower()
+    # The dotted capital I alone becomes two characters; it stays as it is.
+    return "\u0130".join(part.lower() for part in text.split("\u0130"))
 
 
 class Key:
@@ -67,12 +78,12 @@ class Key:
 
     Either `pattern` is set, or `literal` is what to find, or `has_macro` says that it has to be
     expanded first. A key without any of these never matches. A book's automaton looks for its
-    literals, but not for what `is_expanded`.
+    literals; those that are `is_alone` are looked for one by one.
     """
 
     __slots__ = (
         "has_macro",
-        "is_expanded",
+        "is_alone",
         "is_word",
         "literal",
         "lowered",
@@ -83,14 +94,14 @@ class Key:
     def __init__(self, text: str, *, use_regex: bool = False, is_expanded: bool = False) -> None:
         self.text = text
         trimmed = text.strip()
-        self.is_expanded = is_expanded
+        self.is_alone = is_expanded
         may_expand = not use_regex and not is_expanded
         self.has_macro = may_expand and ("{{" in trimmed or "<" in trimmed)
         self.pattern: Pattern | None = bare(trimmed) if use_regex else parse(trimmed)
         self.literal = "" if self.pattern or use_regex or self.has_macro else trimmed
         self.lowered = lower(self.literal)
-        # Only a single word of a script with blanks can be asked to stand alone.
-        self.is_word = len(trimmed.split()) == 1 and not any(map(is_unspaced, trimmed))
+        # Only a single word can be asked to stand alone.
+        self.is_word = len(trimmed.split()) == 1
 
 
 @lru_cache(maxsize=4096)
@@ -101,7 +112,7 @@ def expanded(text: str) -> Key:
 
 @dataclass(slots=True)
 class Hits:
-    """Where one literal key was found first in a text, by how it may be looked for.
+    """Where one literal key stands first in a text, by how it may be looked for.
 
     `exact` holds the same for each way of writing that occurred, for case-sensitive keys.
     """
@@ -112,38 +123,63 @@ class Hits:
 
 
 class Words:
-    """The literal keys of one book."""
+    """The literal keys of one book. Marks those that it leaves out as `is_alone`."""
 
     def __init__(self, keys: Iterable[Key]) -> None:
+        keys = [key for key in keys if key.lowered]
+        words = {key.lowered for key in keys}
+        nested = _nested(words)
+        for key in keys:
+            key.is_alone = key.lowered in nested
         self._automaton: Any = ahocorasick.Automaton()
-        for word in {key.lowered for key in keys if key.lowered}:
+        for word in words - nested:
             self._automaton.add_word(word, word)
         self._is_empty = len(self._automaton) == 0
         if not self._is_empty:
             self._automaton.make_automaton()
 
-    def find(self, text: str, lowered: str) -> dict[str, Hits]:
-        """The keys that occur in `text`, lower-cased. `lowered` is `lower(text)`."""
-        found: dict[str, Hits] = {}
+    def find(self, text: str, lowered: str, found: dict[str, Hits], offset: int) -> list[str]:
+        """Add the keys that occur in `text`, lower-cased, to what was found before it.
+
+        `lowered` is `lower(text)`; `offset` is what to add to every place. Returns the keys that
+        had not been found before, or not as whole words.
+        """
+        fresh: list[str] = []
         if self._is_empty:
-            return found
+            return fresh
         for last, word in self._automaton.iter(lowered):
             start = last - len(word) + 1
             hits = found.get(word)
             if hits is None:
-                hits = found[word] = Hits(start)
+                hits = found[word] = Hits(offset + start)
+                fresh.append(word)
             written = text[start : last + 1]
             seen = hits.exact.get(written)
             if hits.whole is not None and seen is not None and seen[1] is not None:
                 continue
-            whole = start if is_whole(text, start, last + 1) else None
-            if hits.whole is None:
+            whole = offset + start if is_whole(text, start, last + 1) else None
+            if hits.whole is None and whole is not None:
                 hits.whole = whole
+                fresh.append(word)
             if seen is None:
-                hits.exact[written] = (start, whole)
+                hits.exact[written] = (offset + start, whole)
             elif seen[1] is None:
                 hits.exact[written] = (seen[0], whole)
-        return found
+        return fresh
+
+
+def _nested(words: set[str]) -> set[str]:
+    """The words that end in many others, all of which an automaton would report each time."""
+    nested: set[str] = set()
+    endings: list[str] = []
+    for backwards in sorted(word[::-1] for word in words):
+        while endings and not backwards.startswith(endings[-1]):
+            endings.pop()
+        if len(endings) >= ENDINGS_MOST:
+            nested.add(backwards[::-1])
+        else:
+            endings.append(backwards)
+    return nested
 
 
 def place(hits: Hits, key: Key, *, case_sensitive: bool, whole_words: bool) -> int | None:
@@ -155,12 +191,14 @@ def place(hits: Hits, key: Key, *, case_sensitive: bool, whole_words: bool) -> i
     return whole if whole_words else first
 
 
-def find_literal(text: str, key: Key, *, case_sensitive: bool, whole_words: bool) -> int | None:
+def find_literal(
+    text: str, lowered: str, key: Key, *, case_sensitive: bool, whole_words: bool
+) -> int | None:
     """The same for one key in one text, without an automaton."""
     needle = key.literal if case_sensitive else key.lowered
     if not needle:
         return None
-    haystack = text if case_sensitive else lower(text)
+    haystack = text if case_sensitive else lowered
     at = haystack.find(needle)
     while whole_words and key.is_word and at >= 0 and not is_whole(text, at, at + len(needle)):
         at = haystack.find(needle, at + 1)

@@ -1,12 +1,13 @@
 """Regular expressions as authors of lorebooks write them: JavaScript's, under a time limit.
 
 `/pattern/flags` is translated to the `regex` module, which knows look-behind of any length and
-back-references, and which can be told to stop. Differences that remain: a back-reference to a
-group that took no part fails here and matches nothing in JavaScript. Pure.
+back-references, and which can be told to stop. One difference remains: a character beyond
+U+FFFF, such as most emoji, is one here and two in JavaScript without the flag `u`. Pure.
 """
 
 import re
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -48,7 +49,8 @@ def parse(key: str) -> Pattern | None:
     What looks like one and is none (a repeated flag, a syntax error) is taken literally, as
     other programs do. See `why_literal` for what to tell its author.
     """
-    compiled = _compiled(key)
+    # Only what may be one is kept in the cache.
+    compiled = _compiled(key) if key.startswith("/") else None
     return compiled if isinstance(compiled, Pattern) else None
 
 
@@ -87,7 +89,7 @@ def _compile(source: str, flags: str) -> Pattern | str:
 class Clock:
     """The time that all patterns of one request may take together.
 
-    `now` is injected for tests. `slow` collects the keys that were stopped or not tried.
+    `now` gives seconds. `slow` collects the keys that were stopped or not tried.
     """
 
     def __init__(
@@ -95,23 +97,28 @@ class Clock:
         *,
         key_seconds: float = KEY_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
+        self._now = now
         self._key_seconds = key_seconds
         self._left = request_seconds
         self.slow: dict[str, str] = {}
 
+    def is_out_for(self, key: str) -> bool:
+        """Whether this key was stopped, or, which is noted, no time is left for any."""
+        if self._left <= 0 and key not in self.slow:
+            self.slow[key] = "no time was left for it"
+        return key in self.slow
+
     def find(self, key: str, pattern: Pattern, text: str) -> int | None:
         """Where the pattern matches, or None; also None, and noted, when time runs out."""
-        if key in self.slow:
+        if self.is_out_for(key):
             return None
-        if self._left <= 0:
-            self.slow[key] = "no time was left for it"
-            return None
-        started = time.perf_counter()
+        started = self._now()
         try:
             return pattern.find(text, min(self._key_seconds, self._left))
         except TimeoutError:
             self.slow[key] = "it took too long and was stopped"
             return None
         finally:
-            self._left -= time.perf_counter() - started
+            self._left -= self._now() - started

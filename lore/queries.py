@@ -16,6 +16,7 @@ from lore.scene import Settings
 from lore.values import Book
 
 COMPILED_MOST = 256
+BOOKS_MOST = 16
 
 
 class Use(NamedTuple):
@@ -38,11 +39,18 @@ def visible_to(user: User) -> QuerySet[Lorebook]:
 
 
 def get_owned(user: User, uid: str) -> Lorebook:
-    return _one(owned_by(user).filter(uid=uid))
+    """One's own lorebook, the book itself not read yet. Raises NotFound."""
+    return _one(owned_by(user).filter(uid=uid).defer("book"))
 
 
 def get_visible(user: User, uid: str) -> Lorebook:
-    return _one(visible_to(user).filter(uid=uid).select_related("owner"))
+    """A lorebook one may read, the book itself not read yet. Raises NotFound."""
+    return _one(visible_to(user).filter(uid=uid).select_related("owner").defer("book"))
+
+
+def get_trashed(user: User, uid: str) -> Lorebook:
+    """One's own lorebook, also if it is in the trash."""
+    return _one(Lorebook.objects.filter(owner=user, uid=uid))
 
 
 def _one(rows: QuerySet[Lorebook]) -> Lorebook:
@@ -84,17 +92,36 @@ def uses_in(*, user_id: int, character: str, persona: str, chat: str) -> list[Us
     return [Use(*row) for row in rows]
 
 
+@lru_cache(maxsize=BOOKS_MOST)
+def book_at(uid: str, number: int) -> Book:
+    """One version of a lorebook, read once per process while somebody works on it.
+
+    If it was changed since `number` was read, that is its newest version; saving over it with
+    `number` is refused then.
+    """
+    return _book(uid)
+
+
+def _book(uid: str) -> Book:
+    row = Lorebook.objects.values_list("book", flat=True).get(uid=uid)
+    return msgspec.convert(row, Book, strict=False)
+
+
 @lru_cache(maxsize=COMPILED_MOST)
 def compiled(uid: str, number: int) -> CompiledBook:
     """One version of a lorebook, compiled once per process.
 
     If it was changed since `number` was read, that is its newest version.
     """
-    row = Lorebook.objects.values_list("book", flat=True).get(uid=uid)
-    return compile_book(msgspec.convert(row, Book, strict=False), uid)
+    return compile_book(_book(uid), uid)
+
+
+_settings: Select[Any] = Select(
+    lambda user: ScanSettings.objects.filter(user_id=user).values_list("changed"), user=int
+)
 
 
 def settings_of(user_id: int) -> Settings:
     """How this person's lorebooks are scanned, without the budget, which depends on the model."""
-    changed = ScanSettings.objects.filter(user_id=user_id).values_list("changed", flat=True).first()
-    return Settings() if changed is None else msgspec.convert(changed, Settings)
+    found = _settings.first(user=user_id)
+    return Settings() if found is None else msgspec.convert(found[0], Settings)

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 MARK: Final = "\x01"
 JOINT: Final = f"\n{MARK}"
@@ -21,6 +22,8 @@ class Strategy(IntEnum):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of a scan. Depths in messages, `budget_tokens` absolute.
 
+    `budget_percent` and `budget_cap` (0: none) give it for a model's window: see `for_window`.
+
     0 means no limit for `max_recursion_steps` and `min_activations_depth_max`, and off for
     `min_activations`.
     """
@@ -36,6 +39,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     use_group_scoring: bool = False
     insertion_strategy: Strategy = Strategy.CHARACTER_FIRST
     budget_tokens: int = 2048
+    budget_percent: int = 25
+    budget_cap: int = 0
+
+    def for_window(self, tokens: int) -> "Settings":
+        """The same with the budget that a prompt of so many tokens leaves for lore."""
+        budget = max(1, tokens * self.budget_percent // 100)
+        if self.budget_cap:
+            budget = min(budget, self.budget_cap)
+        return replace(self, budget_tokens=budget)
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -55,9 +55,27 @@ def import_lorebook(*, owner: User, data: bytes, filename: str = "") -> Imported
     return Imported(lorebook, tuple(read.notes))
 
 
+def copy_lorebook(*, owner: User, source: Lorebook) -> Lorebook:
+    """A private lorebook of this person's that says what `source` says now."""
+    return create_lorebook(
+        owner=owner,
+        name=source.name,
+        book=book_of(source),
+        tags=source.tags.values_list("name", flat=True),
+        description=source.description,
+        tagline=source.tagline,
+        nsfw=source.nsfw,
+    )
+
+
 def book_of(lorebook: Lorebook) -> Book:
     """The lorebook as a value."""
     return msgspec.convert(lorebook.book, Book, strict=False)
+
+
+def book_of_version(version: LorebookVersion) -> Book:
+    """What the lorebook said at that version."""
+    return msgspec.convert(version.book, Book, strict=False)
 
 
 def save_book(*, lorebook: Lorebook, book: Book, number: int, note: str = "") -> Lorebook:
@@ -66,12 +84,7 @@ def save_book(*, lorebook: Lorebook, book: Book, number: int, note: str = "") ->
     What it said is kept for undo. Raises Conflict if somebody changed it meanwhile.
     """
     with transaction.atomic():
-        current = Lorebook.objects.select_for_update().get(pk=lorebook.pk)
-        if current.number != number:
-            raise Conflict(
-                "This lorebook was changed in another window. Reload it, then change it again.",
-                code="lorebook_changed",
-            )
+        current = _current(lorebook, number)
         LorebookVersion.objects.create(
             lorebook=current, number=current.number, book=current.book, note=note[:200]
         )
@@ -83,18 +96,58 @@ def save_book(*, lorebook: Lorebook, book: Book, number: int, note: str = "") ->
     return current
 
 
-def undo(*, lorebook: Lorebook) -> Lorebook:
-    """Take the last change back; the version it led to is dropped. Raises NotFound."""
+def undo(*, lorebook: Lorebook, number: int | None = None) -> Lorebook:
+    """Take the last change back; the version it led to is dropped. Raises NotFound.
+
+    With `number`, only if that is still the current version; else it raises Conflict. A listing
+    that had the book's name and description gets back the old ones.
+    """
     with transaction.atomic():
-        current = Lorebook.objects.select_for_update().get(pk=lorebook.pk)
+        current = _current(lorebook, number)
         last = current.versions.order_by("-number").first()
         if last is None:
             raise NotFound("There is nothing to undo.", code="nothing_to_undo")
+        was = current.book
         current.book = last.book
+        if current.name == was.get("name") and last.book.get("name"):
+            current.name = _name(last.book["name"])
+        if current.description == was.get("description"):
+            current.description = last.book.get("description", "")
         _put(current, book_of(current))
         current.number += 1
         current.save()
         last.delete()
+    return current
+
+
+def update_lorebook(
+    *,
+    lorebook: Lorebook,
+    number: int,
+    book: Book,
+    name: str,
+    tags: Iterable[str] | None = None,
+    **listing: Any,
+) -> Lorebook:
+    """Change book and listing together. Raises Invalid or Conflict; then nothing changed.
+
+    A book that is as it was makes no new version.
+    """
+    with transaction.atomic():
+        current = _current(lorebook, number)
+        if book != book_of(current):
+            current = save_book(lorebook=current, book=book, number=number, note="Settings")
+        return update_listing(lorebook=current, name=name, tags=tags, **listing)
+
+
+def _current(lorebook: Lorebook, number: int | None) -> Lorebook:
+    """The row, locked. Raises Conflict unless it is at version `number` still."""
+    current = Lorebook.objects.select_for_update().get(pk=lorebook.pk)
+    if number is not None and current.number != number:
+        raise Conflict(
+            "This lorebook was changed in another window. Reload it, then change it again.",
+            code="lorebook_changed",
+        )
     return current
 
 

@@ -14,6 +14,7 @@ class Placed(msgspec.Struct, frozen=True):
     entry: str
     text: str
     tokens: int
+    order: int = 0
     is_first_cut: bool = False
 
 

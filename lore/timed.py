@@ -50,8 +50,9 @@ class Timeable(Protocol):
 
 
 def version_of(entry: Entry) -> str:
-    """Changes when anything about the entry does."""
-    return hashlib.blake2b(_encode(entry), digest_size=8).hexdigest()
+    """Changes when anything about the entry does, except where an editor shows it."""
+    told = msgspec.structs.replace(entry, display_index=None)
+    return hashlib.blake2b(_encode(told), digest_size=8).hexdigest()
 
 
 class Timed:
@@ -87,7 +88,7 @@ class Timed:
         running: set[str] = set()
         for key, effect in list(effects.items()):
             item = self._find(key)
-            if item is None and self._length < effect.end:
+            if item is None and self._has_begun(effect) and self._length < effect.end:
                 # Of a book that is not bound at the moment.
                 continue
             if item is not None and self._is_running(effect, item, kind):
@@ -99,9 +100,12 @@ class Timed:
         return running
 
     def _is_running(self, effect: Effect, item: Timeable, kind: str) -> bool:
-        has_begun = self._length > effect.start or effect.protected
         is_same = self._version(item) == effect.version and bool(getattr(item.entry, kind))
-        return has_begun and is_same and self._length < effect.end
+        return self._has_begun(effect) and is_same and self._length < effect.end
+
+    def _has_begun(self, effect: Effect) -> bool:
+        """Whether the chat is longer than where it began; a reply made anew forgets it."""
+        return self._length > effect.start or effect.protected
 
     def _is_over(self, effect: Effect, item: Timeable) -> bool:
         """Whether it ran to its end, rather than being forgotten."""

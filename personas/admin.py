@@ -1,3 +1,5 @@
+"""Operators' page for personas."""
+
 from django.contrib import admin
 
 from personas.models import Persona

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from core.ids import new_uid, short
+from core.ids import new_number, new_uid, short
 from personas.backup import Position
 
 
@@ -12,10 +12,12 @@ class Persona(models.Model):
     """A name and a description that stand for a person. `{{user}}` becomes the name.
 
     `position`, `depth` and `role` say where in the prompt the description goes. `unknown` keeps
-    what an imported backup said beside, for export; `key` is its name there.
+    what an imported backup said beside, for export; `key` is its name there. `number` is the
+    integer that the resource API speaks; `uid` is the id used everywhere else.
     """
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
+    number = models.BigIntegerField(unique=True, default=new_number, editable=False)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="personas"
     )

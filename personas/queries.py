@@ -19,6 +19,19 @@ def get_owned(user: User, uid: str) -> Persona:
     return found
 
 
+def get_numbered(user: User, number: int) -> Persona:
+    """One's own persona by its integer. Raises NotFound."""
+    found = owned_by(user).filter(number=number).first()
+    if found is None:
+        raise NotFound("There is no such persona.", code="persona_not_found")
+    return found
+
+
+def locked_to(user: User, character: str) -> Persona | None:
+    """The persona that this person always wears with a character, by its uid."""
+    return owned_by(user).filter(locks__user=user, locks__character=character).first()
+
+
 def _worn(user: int, character: str, chosen: str) -> QuerySet[Persona]:
     """The chat's own first, then the one locked to the character, then the default."""
     locked = Q(locks__user_id=user, locks__character=character)

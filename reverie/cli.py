@@ -20,6 +20,7 @@ OWN_COMMANDS: Final = {
         "import cards, lorebooks, chats, or a SillyTavern folder",
     ),
     "export": ("reverie.commands.export", "export a character"),
+    "lore": ("reverie.commands.lore", "try lorebooks on texts and recorded cases"),
     "model": ("reverie.commands.model", "list, fetch and connect language models"),
     "credits": ("reverie.commands.credits", "give credits"),
     "doctor": ("reverie.commands.doctor", "say what is configured and what is wrong"),

@@ -4,7 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
+from lore.api.urls import addresses as lorebook_addresses
 from reverie.health import healthz, metrics, readyz
+from web.casts import cast_of
 
 urlpatterns = [
     path("healthz", healthz),
@@ -14,6 +16,8 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view()),
     path("api/docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="api-docs"),
     path("api/chat/", include("chats.api.urls")),
+    path("api/", include("personas.api.urls")),
+    path("api/", include(lorebook_addresses(cast_of))),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.account.urls")),
     path("", include("web.urls")),

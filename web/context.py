@@ -14,6 +14,8 @@ from chats.models import Chat, Message, Turn
 from llm import registry
 from llm.models import Provider
 from llm.registry import ModelSpec
+from personas.models import Persona
+from personas.queries import worn
 
 RECENT = 5
 SCHEMES = {"light": "Light", "dark": "Dark"}
@@ -99,6 +101,7 @@ class ChatPage:
     chat: Chat
     log: Log
     model: ModelSpec | None
+    persona: Persona | None = None
     models: list[ModelSpec] = field(default_factory=list)
     page: str = "chat"
 
@@ -166,6 +169,7 @@ def build_chat_page(chat: Chat, *, user: User, editing: str = "", before: int | 
         chat=chat,
         log=build_log(chat, before=before, editing=editing),
         model=model_for(user, chat.character),
+        persona=worn(user_id=user.pk, character=chat.character.uid, chosen=chat.persona_id or ""),
     )
 
 

@@ -37,7 +37,7 @@ TEXT_FIELDS: dict[str, tuple[str, str]] = {
 SHORT_TEXT = {"personality", "scenario", "post_history_instructions", "creator_notes"}
 
 
-class _Text(forms.CharField):
+class ProseField(forms.CharField):
     """Optional multi-line text, cleaned of what cannot be stored, its line ends unified."""
 
     def __init__(self, *, rows: int, **options: Any) -> None:
@@ -84,7 +84,7 @@ class CharacterForm(forms.Form):
         super().__init__(*args, **options)
         for name, (label, help_text) in TEXT_FIELDS.items():
             rows = 3 if name in SHORT_TEXT else 8
-            self.fields[name] = _Text(label=label, help_text=help_text, rows=rows)
+            self.fields[name] = ProseField(label=label, help_text=help_text, rows=rows)
 
     @staticmethod
     def initial_of(character: Character) -> dict[str, Any]:
@@ -118,10 +118,10 @@ class CharacterForm(forms.Form):
 
 class ScenarioForm(forms.Form):
     title = forms.CharField(max_length=120, label="Title")
-    context = _Text(
+    context = ProseField(
         label="Situation", rows=4, help_text="Told to the model, not shown in the talk."
     )
-    greeting = _Text(
+    greeting = ProseField(
         label="Greeting", rows=4, help_text="The first message. Empty: the character's own."
     )
 

@@ -55,3 +55,60 @@ class RestoredSerializer(serializers.Serializer[dict[str, Any]]):
 
 class StoppedSerializer(serializers.Serializer[dict[str, Any]]):
     stopped = serializers.BooleanField()
+
+
+class BlockSerializer(serializers.Serializer[dict[str, Any]]):
+    """One block of a prompt. `text` is exact; history has none, its messages are listed."""
+
+    name = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # declared fields leave the class
+    tokens = serializers.IntegerField()
+    text = serializers.CharField(allow_blank=True)
+    kept = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True)
+    messages = serializers.IntegerField(allow_null=True)
+    depth = serializers.IntegerField(allow_null=True)
+
+
+class PromptMessageSerializer(serializers.Serializer[Any]):
+    """One message as it was sent. `changed`: it reads differently today, or is gone."""
+
+    role = serializers.CharField()
+    content = serializers.CharField(allow_blank=True)
+    uid = serializers.CharField(allow_blank=True)
+    changed = serializers.BooleanField()
+
+
+class PromptVerdictSerializer(serializers.Serializer[dict[str, Any]]):
+    """What became of one lorebook entry, by which rule, and which key called it up where."""
+
+    entry = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    book = serializers.CharField()
+    scope = serializers.CharField(allow_blank=True)
+    activated = serializers.BooleanField()
+    rule = serializers.CharField()
+    why = serializers.CharField()
+    key = serializers.CharField(allow_blank=True)
+    where = serializers.DictField(allow_null=True)
+    scan = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+
+
+class PromptSerializer(serializers.Serializer[Any]):
+    """The prompt a reply was written from."""
+
+    message_id = serializers.CharField(source="message.uid")
+    turn_id = serializers.CharField(source="turn.uid")
+    model = serializers.CharField(source="turn.model")
+    created_at = serializers.DateTimeField(source="turn.created_at")
+    budget_tokens = serializers.IntegerField()
+    total_tokens = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField(source="turn.prompt_tokens")
+    completion_tokens = serializers.IntegerField(source="turn.completion_tokens")
+    persona = serializers.CharField(allow_blank=True)
+    blocks = BlockSerializer(many=True)
+    messages = PromptMessageSerializer(many=True)
+    lore = PromptVerdictSerializer(many=True)
+    slow_keys = serializers.DictField(child=serializers.CharField())
+    comments = serializers.ListField(child=serializers.CharField())

@@ -9,8 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from chats import queries, services, turns
+from chats import prompts, queries, services, turns
 from chats.api.serializers import (
+    PromptSerializer,
     RestoredSerializer,
     StoppedSerializer,
     TrashSerializer,
@@ -60,3 +61,12 @@ class RestoreView(APIView):
         """Undo a deletion: its messages return to their places."""
         count = services.restore_trash(user=_user(request), trash_uid=trash_id)
         return Response({"restored": count})
+
+
+class PromptView(APIView):
+    @extend_schema(operation_id="get_message_prompt", responses=PromptSerializer, tags=["chat"])
+    def get(self, request: Request, message_id: str) -> Response:
+        """The prompt a reply was written from: every block with its exact text and tokens, what
+        was cut and why, and which lorebook entries spoke or did not."""
+        found = prompts.inspect(user=_user(request), message_uid=message_id)
+        return Response(PromptSerializer(found).data)

@@ -10,10 +10,10 @@ from django.db import transaction
 
 from catalog.imported import find_target
 from catalog.models import ImportedFile
-from characters import portraits
 from chats.intake.outcomes import Outcome, Status
 from chats.intake.sources import Source, source_at
 from chats.intake.taking import Taker
+from core import pictures
 from core.errors import Invalid
 from lore.models import Binding
 from lore.services import bind
@@ -97,9 +97,9 @@ def _wear(persona: Persona, picture: Path | None) -> Iterator[str]:
     if picture is None:
         return
     try:
-        portrait = portraits.read_picture(source_at(picture).read())
+        portrait = pictures.read_picture(source_at(picture).read())
     except Invalid as error:
         yield f"Its picture was left out: {error.message}"
         return
-    persona.avatar, persona.hue = portraits.store(portrait), portraits.hue_of(portrait)
+    persona.avatar, persona.hue = pictures.store(portrait), pictures.hue_of(portrait)
     persona.save(update_fields=["avatar", "hue", "updated_at"])

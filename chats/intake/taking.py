@@ -46,12 +46,12 @@ class Taker:
             self._call(source, card.name, None)
             return Outcome(
                 path=source.path, kind="character", status=Status.READABLE, name=card.name,
-                notes=tuple(card.notes),
+                notes=tuple(map(str, card.notes)),
             )  # fmt: skip
         with transaction.atomic():
             made = store_card(owner=self.owner, card=card, data=data, filename=source.name)
             notes = self._bind_world(made, card)
-        return self._of_character(source, Status.MADE, made, (*card.notes, *notes))
+        return self._of_character(source, Status.MADE, made, (*map(str, card.notes), *notes))
 
     def take_book(self, source: Source, data: bytes) -> Outcome:
         """A lorebook. Raises Invalid."""

@@ -47,6 +47,11 @@ def with_original(text: str, original: str) -> str:
     return _ORIGINAL.sub(lambda _: original, text)
 
 
+def has_only_names(text: str) -> bool:
+    """Whether `expand_names` does all that there is to do."""
+    return _is_plain(text) or _has_only_names(text)
+
+
 def _is_plain(text: str) -> bool:
     return "{{" not in text and "<" not in text and "\\{" not in text
 
@@ -63,4 +68,12 @@ def _named(text: str, char: str, user: str) -> str:
     return _NAMES.sub(name, text)
 
 
-__all__ = ["Changes", "Expanded", "MacroContext", "expand", "expand_names", "with_original"]
+__all__ = [
+    "Changes",
+    "Expanded",
+    "MacroContext",
+    "expand",
+    "expand_names",
+    "has_only_names",
+    "with_original",
+]

@@ -17,7 +17,7 @@ export function notify(text, undoUrl = "", onUndo = null) {
   fade(notice);
 }
 
-function fade(notice) {
+export function fade(notice) {
   setTimeout(() => {
     if (notice.matches(":hover, :focus-within")) fade(notice);
     else notice.remove();

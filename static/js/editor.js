@@ -1,23 +1,28 @@
-// The character editor: more greetings, and tokens counted while one types.
+// Editors of characters and personas: more greetings, and tokens counted while one types.
 
 const form = document.querySelector("form[data-tokens]");
 const greetings = form.querySelector("[data-greetings]");
-const add = greetings.querySelector("[data-add-greeting]");
 let timer = 0;
 
-add.hidden = false;
-add.addEventListener("click", () => {
+function offerMore(add) {
+  add.hidden = false;
+  add.addEventListener("click", () => addBefore(add));
+}
+
+function addBefore(add) {
   const all = greetings.querySelectorAll("textarea");
   const next = all[all.length - 1].cloneNode();
   next.value = "";
   next.setAttribute("aria-label", `Greeting ${all.length + 1}`);
   add.before(next);
   next.focus();
-});
+}
+
+if (greetings) offerMore(greetings.querySelector("[data-add-greeting]"));
 
 async function count() {
   const body = new FormData(form);
-  body.delete("portrait");
+  for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
   const response = await fetch(form.dataset.tokens, {
     method: "POST", body: new URLSearchParams(body), headers: { Accept: "application/json" },
   });

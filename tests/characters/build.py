@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from characters.cards import Card
 from core import png
 
 V2: dict[str, Any] = {
@@ -34,6 +35,11 @@ V2: dict[str, Any] = {
     },
     "root_extra": 5,
 }
+
+
+def mended(card: Card) -> list[str]:
+    """What the notes say beside what was read."""
+    return [note.text for note in card.notes if note.kind != "read"]
 
 
 def as_json(card: Any) -> bytes:

@@ -14,11 +14,11 @@ from catalog.models import Project
 from characters import portraits, queries, services
 from characters.cards import read_card
 from characters.export import export_character
-from characters.media import avatar_path
 from characters.models import CardOriginal, Character
-from core import png
+from core import pictures, png
 from core.errors import Invalid
-from tests.characters.build import V2, as_json, chunk, in_png, picture, v2
+from core.pictures import avatar_path
+from tests.characters.build import V2, as_json, chunk, in_png, mended, picture, v2
 from tests.factories import CharacterFactory
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_half_of_a_character_is_replaced(text, read):
     card = read_card(b'{"data":{"name":"A","first_mes":"' + text + b'"}}')
 
     assert card.first_mes == read
-    assert bool(card.notes) is ("\ufffd" in read)
+    assert bool(mended(card)) is ("\ufffd" in read)
 
 
 def test_damaged_version_3_gives_way_to_version_2():
@@ -68,7 +68,7 @@ def test_damaged_version_3_gives_way_to_version_2():
     card = read_card(data)
 
     assert card.name == "Ada"
-    assert card.notes == ["The version 3 card in this picture is damaged; version 2 was read."]
+    assert mended(card) == ["The version 3 card in this picture is damaged; version 2 was read."]
 
 
 def test_compressed_card_is_refused_with_its_reason():
@@ -91,8 +91,8 @@ def test_newer_versions_are_read_with_a_note(root, note):
     card = read_card(as_json({**V2, "spec": "chara_card_v3", **root}))
 
     assert card.name == "Ada"
-    assert bool(card.notes) is bool(note)
-    assert (note or "") in " ".join(card.notes)
+    assert bool(mended(card)) is bool(note)
+    assert (note or "") in " ".join(mended(card))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_odd_extensions_are_kept_and_noted(extensions):
     card = read_card(as_json(v2(extensions=extensions)))
 
     assert card.extensions == extensions
-    assert len(card.notes) == 1
+    assert len(mended(card)) == 1
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_book_of_any_shape_becomes_a_list_that_pages_can_show(owner, client, ent
     character = services.store_card(owner=owner, card=card, data=data)
 
     assert character.character_book == {"name": "b", "entries": read}
-    assert len(card.notes) == notes
+    assert len(mended(card)) == notes
     client.force_login(owner)
     assert client.get(f"/app/characters/{character.uid}").status_code == 200
 
@@ -136,7 +136,7 @@ def test_long_short_fields_are_cut_with_a_note_and_the_file_keeps_them(owner):
     character = services.store_card(owner=owner, card=card, data=data)
 
     assert character.creator == "c" * 200
-    assert card.notes == ["`creator` was longer than 200 characters and was cut."]
+    assert mended(card) == ["`creator` was longer than 200 characters and was cut."]
     assert bytes(CardOriginal.objects.get().data) == data
 
 
@@ -162,7 +162,7 @@ def test_card_in_a_picture_that_cannot_be_decoded_gets_a_painted_portrait(owner)
     character = services.store_card(owner=owner, card=card, data=data)
 
     assert avatar_path(f"{character.avatar}.webp").is_file()
-    assert "portrait" in " ".join(card.notes)
+    assert "portrait" in " ".join(mended(card))
     assert bytes(CardOriginal.objects.get().data) == data
     again = services.import_card(owner=owner, data=export_character(character, "png"))
     assert again.name == "Ada"
@@ -274,7 +274,7 @@ def test_photograph_is_turned_upright():
     out = io.BytesIO()
     photo.save(out, "JPEG", exif=exif)
 
-    assert portraits.read_picture(out.getvalue()).size == (40, 60)
+    assert pictures.read_picture(out.getvalue()).size == (40, 60)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -282,21 +282,21 @@ def test_large_pictures_of_every_mode_are_read_near_the_size_that_is_kept(mode):
     out = io.BytesIO()
     Image.new(mode, (1600, 2400)).save(out, "PNG")
 
-    read = portraits.read_picture(out.getvalue())
+    read = pictures.read_picture(out.getvalue())
 
     assert (read.mode, read.width < 1100, read.height < 1300) == ("RGB", True, True)
 
 
 def test_picture_that_would_fill_the_memory_is_refused():
     with pytest.raises(Invalid, match="too many pixels"):
-        portraits.read_picture(picture((7000, 7000)))
+        pictures.read_picture(picture((7000, 7000)))
 
 
 def test_clear_parts_of_a_picture_do_not_turn_into_what_lay_beneath():
     out = io.BytesIO()
     Image.new("RGBA", (8, 8), (255, 255, 255, 0)).save(out, "PNG")
 
-    assert max(portraits.read_picture(out.getvalue()).getpixel((4, 4))) < 128
+    assert max(pictures.read_picture(out.getvalue()).getpixel((4, 4))) < 128
 
 
 def test_mutated_pictures_are_imported_or_refused(owner):

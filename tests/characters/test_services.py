@@ -11,10 +11,11 @@ from catalog.models import Project
 from catalog.services import set_tags
 from characters import portraits, queries, services
 from characters.export import export_character
-from characters.media import avatar_path, avatar_url
 from characters.models import CardOriginal, Character, Scenario
 from characters.starters import ORDER, add_starters
+from core import pictures
 from core.errors import Invalid, NotFound
+from core.pictures import avatar_path, avatar_url
 from tests.characters.build import V2, as_json, in_png, picture, v2
 from tests.factories import CharacterFactory
 
@@ -34,7 +35,7 @@ def test_create_gives_a_portrait_tags_and_a_count(owner):
     assert (character.name, character.token_count) == ("Ada L", 3)
     assert [tag.name for tag in character.tags.all()] == ["maths"]
     with Image.open(avatar_path(f"{character.avatar}.webp")) as full:
-        assert (full.format, full.size) == ("WEBP", portraits.FULL)
+        assert (full.format, full.size) == ("WEBP", pictures.FULL)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_uploaded_picture_is_encoded_anew_and_gives_its_hue(owner):
 )
 def test_pictures_that_cannot_be_read_are_refused(data):
     with pytest.raises(Invalid) as raised:
-        portraits.read_picture(data)
+        pictures.read_picture(data)
 
     assert raised.value.param == "avatar"
 
@@ -193,12 +194,12 @@ def test_no_other_file_is_served_as_a_portrait(name):
 
 def test_avatar_url_changes_with_the_picture(owner):
     character = services.create_character(owner=owner, name="Ada")
-    before = avatar_url(character)
+    before = avatar_url(character.avatar)
 
     services.update_character(character=character, picture=picture())
 
-    assert avatar_url(character) != before
-    assert avatar_url(CharacterFactory()) == ""
+    assert avatar_url(character.avatar) != before
+    assert avatar_url(CharacterFactory().avatar) == ""
 
 
 def test_starters_are_six_whole_and_distinct_people(owner):

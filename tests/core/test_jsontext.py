@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import Invalid
-from core.jsontext import DEPTH_MOST, VALUES_MOST, looks_like_json, read_json
+from core.jsontext import DEPTH_MOST, TOKENS_MOST, looks_like_json, read_json
 
 
 def test_text_is_cleaned_in_keys_and_values():
@@ -23,7 +23,7 @@ def test_text_is_cleaned_in_keys_and_values():
         (b"{", "thing_damaged"),
         (b"[1e999]", "thing_damaged"),
         (b"[" * (DEPTH_MOST + 2) + b"]" * (DEPTH_MOST + 2), "thing_too_complex"),
-        (b"[" + b"0," * VALUES_MOST + b"0]", "thing_too_complex"),
+        (b"[" + b"0," * TOKENS_MOST + b"0]", "thing_too_complex"),
     ],
 )
 def test_what_is_broken_or_too_much_is_refused(data, code):

@@ -162,7 +162,7 @@ def test_import_stores_a_card(run, owner, card):
                 "name": "Mira",
                 "id": mira.uid,
                 "error": None,
-                "notes": [],
+                "notes": ["Read as a version 2 card (spec_version 2.0) from a JSON file."],
             }
         ],
     }

@@ -85,6 +85,7 @@ def test_files_of_every_kind_are_taken_in_chats_last(run, owner, files):
     assert (chat.character, chat.title) == (luna, "1")
     assert ran.out == (
         f"{files}/Luna.png: character Luna, imported\n"
+        "    Read as a version 2 card (spec_version 2.0) from the `chara` chunk of a PNG picture.\n"
         f"{files}/Old Town.json: lorebook Old Town, imported\n"
         f"{files}/personas.json: persona Ana, imported\n"
         "    Its lorebook “Sea” is not here.\n"

@@ -83,7 +83,7 @@ def test_page_asks_as_much_for_long_as_for_short(
         say(chat, "assistant", "Luna.", parent=say(chat, "user", "Who are you?"))
     browser.get(f"/app/chats/{chat.uid}")
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         browser.get(f"/app/chats/{chat.uid}")
 
 

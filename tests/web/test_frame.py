@@ -15,6 +15,8 @@ MEMBER_PAGES = [
     "/app/characters/import",
     "/app/import",
     "/app/chats",
+    "/app/lorebooks",
+    "/app/lorebooks/import",
     "/app/labs",
     "/app/labs/models",
     "/app/settings",
@@ -107,10 +109,10 @@ def test_form_without_token_is_refused_in_words(owner):
 
 
 def test_portrait_is_served_for_ever_and_sniffed_never(client, owner):
-    from characters.media import avatar_url
     from characters.services import create_character
+    from core.pictures import avatar_url
 
-    response = client.get(avatar_url(create_character(owner=owner, name="Ada")))
+    response = client.get(avatar_url(create_character(owner=owner, name="Ada").avatar))
 
     assert response.status_code == 200
     assert response["Content-Type"] == "image/webp"

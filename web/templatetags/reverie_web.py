@@ -11,8 +11,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from billing.models import MICRO
 from catalog.models import Project
-from characters.media import avatar_url
 from chats.services import LAST_LINE_CHARS
+from core.pictures import avatar_url
+from personas.models import Persona
 from web.rendering import render_prose
 
 register = template.Library()
@@ -50,9 +51,9 @@ def _perceived(hue: int) -> float:
 
 
 @register.filter
-def hue(project: Project | None) -> str:
-    """The class that lights a part of the page in a character's colour."""
-    return f"hue-{round(_perceived(project.hue if project else 190) / (360 / HUES)) % HUES}"
+def hue(shown: Project | Persona | None) -> str:
+    """The class that lights a part of the page in the colour of a character or persona."""
+    return f"hue-{round(_perceived(shown.hue if shown else 190) / (360 / HUES)) % HUES}"
 
 
 @register.filter
@@ -85,12 +86,12 @@ def until(moment: datetime | None) -> str:
 
 
 @register.simple_tag
-def avatar(project: Project, kind: str = "small", *, eager: Any = False) -> SafeString:
-    """A portrait, or the initial in the character's colour when there is none.
+def avatar(shown: Project | Persona, kind: str = "small", *, eager: Any = False) -> SafeString:
+    """The portrait of a character or persona, or the initial in its colour when there is none.
 
     Portraits stand beside the name, so they carry no text of their own.
     """
-    url = avatar_url(project, small=kind not in _LARGE)
+    url = avatar_url(shown.avatar, small=kind not in _LARGE)
     if url:
         loading = "eager" if eager else "lazy"
         return format_html(
@@ -98,10 +99,10 @@ def avatar(project: Project, kind: str = "small", *, eager: Any = False) -> Safe
             ' loading="{}" decoding="async">',
             kind, url, loading,
         )  # fmt: skip
-    initial = next((char for char in project.name if char.isalnum()), "·").upper()
+    initial = next((char for char in shown.name if char.isalnum()), "·").upper()
     return format_html(
         '<span class="avatar avatar-{} avatar-letter {}" aria-hidden="true">{}</span>',
-        kind, hue(project), initial,
+        kind, hue(shown), initial,
     )  # fmt: skip
 
 

@@ -7,19 +7,23 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from characters import services
 from characters.models import Character, Scenario
 from characters.queries import get_owned, owned_by
+from characters.spoken import spoken
 from chats import greetings
 from chats import queries as chat_queries
 from core.errors import Invalid, NotFound
 from engine.macros import expand_names
 from engine.tokens import default_counter
+from personas.queries import locked_to
 from web.forms import TEXT_FIELDS, CharacterForm, ScenarioForm
 from web.gate import MemberRequest, PageRequest, anyone, member, submitted
+from web.own_forms import wearable
 from web.readers import Reader, get_readable
 
 PAGE_SIZE = 24
@@ -53,9 +57,18 @@ def detail(request: PageRequest, uid: str) -> HttpResponse:
         "character": character,
         "chats": chats,
         "is_owner": character.owner_id == request.user.pk,
+        **_worn(character, request.user),
         "book_size": len((character.character_book or {}).get("entries", [])),
     }
     return render(request, "characters/detail.html", context)
+
+
+def _worn(character: Character, reader: Reader) -> dict[str, object]:
+    """Who one is when one talks to this character, for those who have personas."""
+    if not isinstance(reader, User):
+        return {}
+    locked = locked_to(reader, character.uid)
+    return {"wearable": wearable(reader), "locked": locked.uid if locked else ""}
 
 
 def _told(character: Character, reader: Reader) -> dict[str, object]:
@@ -68,7 +81,12 @@ def _told(character: Character, reader: Reader) -> dict[str, object]:
     return {
         "description": tell(character.description),
         "scenarios": [(one, tell(one.context)) for one in character.scenarios.all()],
-        "greetings": greetings.of(character, None, user_name),
+        "greetings": [
+            greeting.text
+            for greeting in greetings.of(
+                spoken(character), None, user_name=user_name, now=timezone.now()
+            )
+        ],
     }
 
 
@@ -109,7 +127,7 @@ def _save(
             return services.create_character(owner=request.user, **values)
         return services.update_character(character=character, **values)
     except Invalid as error:
-        field = "portrait" if error.param == "picture" else error.param
+        field = "portrait" if error.param == "avatar" else error.param
         form.add_error(field if field in form.fields else None, error.message)
         return None
 

@@ -8,13 +8,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from characters.models import CharacterPreference
+from characters.preferences import change_preference
 from characters.queries import get_visible
 from chats import queries, services, turns
 from core.errors import NotFound
 from core.ids import new_uid
 from llm import registry
-from llm.models import Model
 from web.context import build_chat_page, build_log
 from web.gate import MemberRequest, member, wants_json
 
@@ -110,13 +109,8 @@ def rename(request: MemberRequest, uid: str) -> HttpResponse:
 def choose_model(request: MemberRequest, uid: str) -> HttpResponse:
     """The model that answers this person when they talk to this character."""
     chat = queries.get_chat(request.user, uid)
-    slug = request.POST.get("model", "")
-    if slug and registry.find_model(slug) is None:
-        raise NotFound("That model is not available.", code="model_not_found")
-    CharacterPreference.objects.update_or_create(
-        user=request.user,
-        character=chat.character,
-        defaults={"model": Model.objects.filter(slug=slug).first() if slug else None},
+    change_preference(
+        user=request.user, character=chat.character, model=request.POST.get("model", "")
     )
     messages.success(request, "The next reply comes from the model you chose.")
     return redirect("chat", uid)

@@ -47,7 +47,10 @@ def _import_one(request: MemberRequest, filename: str, data: bytes) -> Report:
     except ReverieError as error:
         return Report(filename=filename, error=error.message)
     return Report(
-        filename=filename, character=character, facts=_facts(character), notes=list(card.notes)
+        filename=filename,
+        character=character,
+        facts=_facts(character),
+        notes=[note.text for note in card.notes],
     )
 
 

@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from characters.media import avatar_path
+from core.pictures import avatar_path
 from web.gate import PageRequest, anyone
 
 

@@ -1,0 +1,1 @@
+"""Lorebooks in the resource API: kept, changed, and tried on a text."""

@@ -1,0 +1,1 @@
+"""Personas in the resource API."""

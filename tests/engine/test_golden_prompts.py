@@ -1,0 +1,201 @@
+"""Whole prompts of varied chats, as agreed; and how much of one the next one shares.
+
+After a wanted change: `REVERIE_WRITE_GOLDEN=1 pytest tests/engine/test_golden_prompts.py`,
+then read the difference.
+"""
+
+import json
+import os
+from datetime import UTC, datetime
+from itertools import takewhile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.assemble import (
+    AtDepth,
+    Budget,
+    CharacterParts,
+    HistoryMessage,
+    LoreParts,
+    Note,
+    PersonaParts,
+    Piece,
+    Preferences,
+    PromptParts,
+    assemble,
+)
+from engine.expander import Expander
+from engine.macros import MacroContext
+from engine.tokens import default_counter
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+WIDE = Budget(8192, 512)
+MIRA = CharacterParts(
+    name="Mira Vale",
+    spoken_name="Mira",
+    description="{{char}} keeps a lighthouse. She calls {{user}} her guest.",
+    personality="dry, patient",
+    scenario="<USER> has come in from the storm.",
+    mes_example="<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{char}}: Sit.",
+    system_prompt="Write as {{char}}. {{original}}",
+    post_history_instructions="Stay in the lighthouse, {{char}}. {{original}}",
+)
+NOTED = msgspec.structs.replace(
+    MIRA, depth_prompt="{{char}} never lies to {{user}}.", depth=1, role="system"
+)
+TALK = (
+    HistoryMessage("assistant", "Come in, then.", "m1"),
+    HistoryMessage("user", "Thank you. What is {{char}}?", "m2"),
+    HistoryMessage("assistant", "A lamp that needs oil.", "m3"),
+    HistoryMessage("user", "I'll help.", "m4"),
+)
+
+
+def piece(text, number, order=100, *, first=False):
+    return Piece(text, f"lorebook:w.{number}", order, first)
+
+
+LORE = LoreParts(
+    before=(piece("The coast is called Hollow Shore.", 1),),
+    after=(piece("The lamp burns clear oil.", 2, 50), piece("Oil is dear.", 3, 90)),
+    before_desc=(piece("Keepers are sworn in.", 4),),
+    after_desc=(piece("Mira's mother kept it before.", 5),),
+    personality=(piece("She hums when she lies.", 6),),
+    scenario=(piece("It is the night of the autumn gale.", 7),),
+    note_top=(piece("Above the note.", 8),),
+    note_bottom=(piece("Below the note.", 9),),
+    examples_top=(piece("Above the examples.", 10),),
+    examples_bottom=(piece("Below the examples.", 11),),
+    at_depth=(
+        AtDepth(0, "assistant", (piece("(The lamp gutters.)", 12),)),
+        AtDepth(2, "system", (piece("Stairs: 214.", 13), piece("The door sticks.", 14))),
+        AtDepth(99, "user", (piece("Deeper than the chat.", 15),)),
+        AtDepth(0, "system", (piece("At the very start.", 16),), is_from_start=True),
+    ),
+)
+
+
+def chat(**changes):
+    return PromptParts(**{"character": MIRA, "user_name": "Tom", "history": TALK, **changes})
+
+
+FULL = chat(
+    persona=PersonaParts("Tom is a sailor."),
+    scenario_context="The lamp has gone out; {{user}} holds the matches.",
+    preferences=Preferences("mild", "first_person", "short"),
+    lore=LoreParts(before=LORE.before, after=LORE.after),
+    memories=("Tom fears gulls.", "Tom owes Mira a coat."),
+    summary="They met at the pier.",
+    prefill="*Mira lifts",
+)
+LONG = chat(
+    history=tuple(
+        HistoryMessage("user" if n % 2 else "assistant", f"Line {n} of a long night.", f"m{n}")
+        for n in range(120)
+    ),
+    summary="They talked until dawn.",
+)
+CASES = {
+    "smallest": (PromptParts(character=CharacterParts("Ann", "Ann"), user_name="Tom"), WIDE),
+    "plain": (chat(), WIDE),
+    "full": (FULL, WIDE),
+    "tight": (FULL, Budget(340, 100)),
+    "lore_everywhere": (chat(lore=LORE, note=Note("Rain on the panes.", depth=1)), WIDE),
+    "lore_tight": (chat(lore=LORE, note=Note("Rain on the panes.")), Budget(420, 100)),
+    "note_first": (chat(note=Note("Write in the past tense.", position=2)), WIDE),
+    "note_after_scenario": (chat(note=Note("Slow burn.", position=0), lore=LORE), WIDE),
+    "note_as_user": (chat(note=Note("(softly)", depth=0, role=1)), WIDE),
+    "character_note": (chat(character=NOTED, note=Note("Rain.", depth=1)), WIDE),
+    "persona_in_note": (
+        chat(persona=PersonaParts("Tom limps.", 2), note=Note("Keep it quiet.")),
+        WIDE,
+    ),
+    "persona_at_depth": (chat(persona=PersonaParts("Tom limps.", 4, 1, 1)), WIDE),
+    "persona_nowhere": (chat(persona=PersonaParts("Tom limps.", 9)), WIDE),
+    "custom_prompt": (
+        chat(custom_prompt="Be brief. {{original}}", scenario_text="A calm noon at sea."),
+        WIDE,
+    ),
+    "prompt_switched_off": (
+        chat(
+            character=msgspec.structs.replace(MIRA, system_prompt=""),
+            lore=LoreParts(disabled_prompts=frozenset({"system_prompt"})),
+        ),
+        WIDE,
+    ),
+    "first_cut": (
+        chat(lore=LoreParts(before=(piece("Marked to go.", 1, first=True), piece("Stays.", 2)))),
+        Budget(312, 100),
+    ),
+    "long": (LONG, Budget(900, 100)),
+    "macros": (
+        chat(
+            character=msgspec.structs.replace(
+                MIRA,
+                description="{{setvar::lamp::lit}}The lamp is {{getvar::lamp}} at {{isotime}}.",
+                personality="{{pick::dry,warm}}, {{random::a::b::c}} {{unknown}} {{// aside}}",
+                post_history_instructions="The lamp is {{getvar::lamp}}. {{outlet::Door}}",
+            )
+        ),
+        WIDE,
+    ),
+}
+
+
+def prompt_of(name):
+    parts, budget = CASES[name]
+    expand = None
+    if name == "macros":
+        now = datetime(2026, 3, 1, 21, 30, tzinfo=UTC)
+        context = MacroContext("Mira", "Tom", now=now, seed="chat", message="reply")
+        expand = Expander(context)
+        expand.learn(outlets={"Door": "The door is open."})
+    return assemble(parts, budget, counter=default_counter(), expand=expand)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whole_prompt_is_as_agreed(name):
+    prompt = prompt_of(name)
+    path = GOLDEN / f"prompt_{name}.json"
+    if os.environ.get("REVERIE_WRITE_GOLDEN"):
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(prompt), indent=1) + b"\n")
+
+    assert json.loads(msgspec.json.encode(prompt)) == json.loads(path.read_text())
+
+
+def test_every_golden_file_is_of_a_case():
+    assert {path.stem for path in GOLDEN.glob("prompt_*.json")} == {f"prompt_{n}" for n in CASES}
+
+
+def shared_share(first, second):
+    """How much of the second prompt's text its common beginning with the first is."""
+    one = "\0".join(message.content for message in first.messages)
+    two = "\0".join(message.content for message in second.messages)
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, two, strict=False))
+    ) / len(two)
+
+
+def test_consecutive_turns_share_their_beginning():
+    said = [
+        HistoryMessage("user" if n % 2 else "assistant", f"Line {n} of a long night. " * 8, f"m{n}")
+        for n in range(160)
+    ]
+    shares = []
+    for end in range(100, 160, 2):
+        two = [
+            assemble(
+                chat(history=tuple(said[:count]), lore=LORE, note=Note("Rain.")),
+                Budget(5000, 500),
+                counter=default_counter(),
+            )
+            for count in (end, end + 2)
+        ]
+        shares.append(shared_share(*two))
+    whole = sorted(shares)
+
+    # Old messages go eight at a time, so three turns of four keep all but their end.
+    assert whole[len(whole) // 2] > 0.85
+    assert sum(share < 0.5 for share in shares) <= len(shares) / 3
