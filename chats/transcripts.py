@@ -32,13 +32,13 @@ def messages_of(chat: Chat, uids: Sequence[str]) -> Batches:
         yield _batch(chat, [rows[uid] for uid in part if uid in rows])
 
 
-def variables_shown(chat: Chat) -> dict[str, Any] | None:
+def variables_shown(chat: Chat) -> dict[str, str] | None:
     """The variables at the end of the shown path; None if nothing was noted of any."""
     rows = Message.objects.filter(chat=chat, active=True, state__isnull=False)
     return _variables(rows.order_by("-position").values_list("state", flat=True).first())
 
 
-def variables_at(uids: Sequence[str]) -> dict[str, Any] | None:
+def variables_at(uids: Sequence[str]) -> dict[str, str] | None:
     """The variables at the end of a path, given by its uids."""
     for end in range(len(uids), 0, -BATCH):
         rows = Message.objects.filter(uid__in=uids[max(0, end - BATCH) : end])
@@ -49,7 +49,7 @@ def variables_at(uids: Sequence[str]) -> dict[str, Any] | None:
     return None
 
 
-def _variables(state: Any) -> dict[str, Any] | None:
+def _variables(state: Any) -> dict[str, str] | None:
     return state.get("variables", {}) if isinstance(state, dict) else None
 
 

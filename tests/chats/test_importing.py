@@ -9,6 +9,7 @@ from chats import importing, kept, tree
 from chats.importing import given_in, import_chats, store_chats
 from chats.models import Chat, ChatSource, Message
 from chats.services import step_version, trash_chat
+from chats.state import state_of
 from core.errors import Invalid
 from lore.models import Binding
 from lore.services import create_lorebook
@@ -73,8 +74,34 @@ def test_the_chat_says_what_the_file_said(owner, luna):
     ]
     assert chat.messages.filter(state__isnull=False).values_list("content", "state").get() == (
         "On a train.",
-        {"variables": {"score": 4}},
+        {"variables": {"score": "4"}},
     )
+
+
+def test_variables_are_texts_that_macros_can_read(owner, luna):
+    said_ = {"a": "x", "b": 4, "c": 4.0, "d": 0.5, "e": True, "f": None, "g": [1], "h": {"i": 1}}
+    chat = taken_in(owner, luna, header(variables=said_), said("a"))[0].chat
+
+    assert state_of(tree.path(chat.uid, chars=100)).variables == {
+        "a": "x", "b": "4", "c": "4", "d": "0.5", "e": "true", "f": "null", "g": "[1]",
+        "h": '{"i":1}',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("many", "count"),
+    [
+        ({"n" * 128: "v" * 10_000}, 1),
+        ({"n" * 129: "v"}, 0),
+        ({"": "v"}, 0),
+        ({"n": "v" * 10_001}, 0),
+        ({str(n): "v" for n in range(501)}, 500),
+        ({f"n{n}": "v" * 9_998 for n in range(11)}, 10),
+    ],
+)
+def test_no_more_variables_than_a_chat_may_have(many, count):
+    assert len(kept.variables_here(many)) == count
+    assert kept.variables_back(kept.variables_here(many), many) == many
 
 
 def test_messages_keep_their_times_thoughts_and_models(owner, luna):
@@ -163,7 +190,7 @@ def test_branches_become_one_tree(owner, luna):
     states = made.chat.messages.exclude(state=None).order_by("content")
     assert list(states.values_list("content", "state")) == [
         ("c", {"variables": {}}),
-        ("d", {"variables": {"x": 2}}),
+        ("d", {"variables": {"x": "2"}}),
     ]
 
 
