@@ -87,7 +87,7 @@ def test_what_belongs_together_stays_so(moved, owner):
     assert first.note == {"text": "Be brief.", "position": 1, "depth": 4, "interval": 1, "role": 0}
     owner.refresh_from_db()
     assert owner.preferences[SETTINGS] == {
-        "scan_depth": 5, "insertion_strategy": 0, "recursive": False,
+        "scan_depth": 5, "insertion_strategy": 0, "recursive": False, "budget_percent": 40,
     }  # fmt: skip
 
 
