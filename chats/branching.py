@@ -100,13 +100,17 @@ def _from_sources(chat: Chat, skeleton: Skeleton) -> list[Branch]:
 
 def _further(skeleton: Skeleton, ends: set[str]) -> dict[str, str]:
     """Where chats have gone on to below the ends of their files, the shown path preferred."""
+    nearest: dict[str | None, str] = {}  # the last end of a file on the way to each message
+    for uid, parent in skeleton.parents.items():
+        if uid in ends:
+            nearest[uid] = uid
+        elif parent in nearest:
+            nearest[uid] = nearest[parent]
     found: dict[str, str] = {}
     for leaf in reversed(skeleton.leaves()):
-        at: str | None = leaf
-        while at is not None and at not in ends:
-            at = skeleton.parents[at]
-        if at is not None and at != leaf:
-            found[at] = leaf
+        end = nearest.get(leaf, leaf)
+        if end != leaf:
+            found[end] = leaf
     return found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from accounts.models import User
 from characters.spoken import Spoken
 from chats.models import Message
 from chats.state import State
@@ -23,7 +24,7 @@ from personas.models import Persona
 class Asked(msgspec.Struct, frozen=True):
     """What a scan needs to know about the turn it is made for."""
 
-    user_id: int
+    user: User
     user_name: str
     character_uid: str
     chat_uid: str
@@ -39,7 +40,7 @@ class Asked(msgspec.Struct, frozen=True):
 def books_for(asked: Asked) -> list[Bound]:
     """The lorebooks that apply: the character's own, and those that the person bound."""
     uses = uses_in(
-        user_id=asked.user_id,
+        user_id=asked.user.pk,
         character=asked.character_uid,
         persona=asked.persona.uid if asked.persona else "",
         chat=asked.chat_uid,
@@ -53,7 +54,7 @@ def call_up(bound: list[Bound], asked: Asked, state: State, expand: Expander) ->
     """Scan the books that apply to a turn; None without any."""
     if not bound:
         return None
-    settings = settings_of(asked.user_id).for_window(asked.window_tokens)
+    settings = settings_of(asked.user).for_window(asked.window_tokens)
     scene = _scene(asked, expand, asks_greeting=any(b.book.asks_greeting for b in bound))
     return activate(bound, settings, scene, state.timed, count=default_counter().count)
 

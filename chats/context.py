@@ -75,7 +75,7 @@ def compose(moment: Moment) -> Composed:
     note = note_in_force(chat, moment.path)
     expand = Expander(_macros(moment, voice, person, state, note, budget))
     asked = Asked(
-        user_id=user.pk,
+        user=user,
         user_name=_name(user, person),
         character_uid=chat.character.uid,
         chat_uid=chat.uid,

@@ -5,11 +5,11 @@ Written while it is read, so that a long chat is never whole in memory.
 
 import zipfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import msgspec
 
-from chats import titles
+from chats import kept, titles
 from chats.branching import Branch, Skeleton, branches
 from chats.files import ChatFile, Note, write_sillytavern, write_text
 from chats.models import Chat, ChatSource
@@ -66,7 +66,7 @@ def filename_of(chat: Chat, ending: str) -> str:
     return f"{titles.filename(title_of(chat))}.{ending}"
 
 
-def _header(chat: Chat, variables: dict[str, Any] | None) -> ChatFile:
+def _header(chat: Chat, variables: dict[str, str] | None) -> ChatFile:
     """All but the messages: what the chat's file said, and what was changed since."""
     source = ChatSource.objects.filter(chat=chat, number=0).first()
     said = msgspec.convert(source.said, ChatFile) if source else ChatFile()
@@ -80,19 +80,19 @@ def _header(chat: Chat, variables: dict[str, Any] | None) -> ChatFile:
         scenario=chat.scenario_text or (chat.scenario.context if chat.scenario else ""),
         persona=_persona(chat, said),
         world_info=_book(chat) or said.world_info,
-        variables=said.variables if variables is None else variables,
+        variables=kept.variables_back(variables, said.variables),
     )
 
 
 def _branch_header(chat: Chat, branch: Branch, uids: list[str]) -> ChatFile:
     """A branch that came from a file says what that file did; others what the chat says."""
-    variables = variables_at(chat, uids)
+    variables = variables_at(uids)
     if branch.source is None or branch.source.number == 0:
         header = _header(chat, variables)
     else:
         header = msgspec.convert(branch.source.said, ChatFile)
-        if variables is not None:
-            header = msgspec.structs.replace(header, variables=variables)
+        found = kept.variables_back(variables, header.variables)
+        header = msgspec.structs.replace(header, variables=found)
     parent = branch.parent or header.parent
     return msgspec.structs.replace(header, title=branch.title, parent=parent)
 

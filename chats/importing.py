@@ -21,6 +21,7 @@ from catalog.models import ImportedFile
 from characters.models import Character
 from chats import kept
 from chats.files import ChatFile, Tree, merge_branches, read_chat
+from chats.files.reading import TITLE_CHARS_MOST
 from chats.models import Chat, ChatSource, Message
 from chats.planting import Plot, plot
 from chats.services import line_of
@@ -131,10 +132,14 @@ def _store(storing: _Storing) -> ImportedChat:
     placed = plot(storing.tree)
     dates = _Dates(storing.tree, placed)
     with transaction.atomic():
+        _one_at_a_time(storing.owner)
+        here = _imported_before(storing.owner, storing.character, storing.digests[0])
+        if here is not None:  # by somebody who pressed the button twice
+            return ImportedChat(chat=here, is_new=False, digests=storing.digests)
         chat = Chat.objects.create(
             user=storing.owner,
             character=storing.character,
-            title=shown_title(storing.main.title),
+            title=shown_title(storing.main.title)[:TITLE_CHARS_MOST],
             note=_note(storing.main),
             scenario_text=storing.main.scenario,
             persona=_persona(storing.owner, storing.main),
@@ -150,6 +155,11 @@ def _store(storing: _Storing) -> ImportedChat:
         message_count=len(storing.tree.nodes),
         notes=tuple(dict.fromkeys(note for file in storing.tree.files for note in file.notes)),
     )
+
+
+def _one_at_a_time(owner: User) -> None:
+    """Wait until no other import of this person's is being stored. Turns go on meanwhile."""
+    User.objects.select_for_update(no_key=True).get(pk=owner.pk)
 
 
 class _Dates:
@@ -206,7 +216,7 @@ def _finish(storing: _Storing, chat: Chat, placed: Plot, dates: _Dates) -> None:
         ChatSource(
             chat=chat,
             number=number,
-            title=file.title,
+            title=file.title[:TITLE_CHARS_MOST],
             end=placed.uids[end],
             said=msgspec.to_builtins(msgspec.structs.replace(file, messages=(), notes=())),
         )

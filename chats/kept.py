@@ -9,10 +9,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
+
 from chats.files import FileMessage, Swipe
+from engine.macros.variables import CHANGES_MOST, NAME_CHARS_MOST, VALUE_CHARS_MOST
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+VARIABLES_CHARS_MOST: Final = 100_000
+"""All variables of a chat together: they are saved again with every reply."""
 Kept = dict[str, Any]
 
 
@@ -75,6 +80,40 @@ def swipe_of(kept: Kept | None, message: FileMessage) -> Swipe:
         extra=own.get("extra", message.extra),
         unknown=own.get("unknown", {}),
     )
+
+
+def variables_here(said: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of a file as macros know them, which is as texts; as many as a chat may have."""
+    found: dict[str, str] = {}
+    room = VARIABLES_CHARS_MOST
+    for name, value in said.items():
+        text = _as_text(value)
+        fits = 0 < len(name) <= NAME_CHARS_MOST and len(text) <= VALUE_CHARS_MOST
+        if fits and len(found) < CHANGES_MOST and len(name) + len(text) <= room:
+            found[name] = text
+            room -= len(name) + len(text)
+    return found
+
+
+def variables_back(now: Mapping[str, str] | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables for a file: what they are `now`, in the form in which the file `said` them.
+
+    None: nothing was noted since. What a chat had no room for is as it was.
+    """
+    if now is None:
+        return dict(said)
+    before = variables_here(said)
+    left = {name: value for name, value in said.items() if name not in before}
+    same = {name: said[name] if before.get(name) == text else text for name, text in now.items()}
+    return {**left, **same}
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return orjson.dumps(value).decode() if not isinstance(value, int) else str(value).lower()
 
 
 def _undated(moment: datetime | None) -> Kept:

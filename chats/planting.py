@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from chats.files import FileMessage, Swipe, Tree
+from chats.kept import variables_here
 from core.ids import new_uid
 
 
@@ -108,5 +109,5 @@ def _states(tree: Tree) -> dict[int, dict[str, Any]]:
     states: dict[int, dict[str, Any]] = {}
     for file, end in zip(tree.files, tree.ends, strict=True):
         if end is not None:
-            states.setdefault(end, {"variables": file.variables})
+            states.setdefault(end, {"variables": variables_here(file.variables)})
     return states

@@ -25,30 +25,31 @@ def messages_shown(chat: Chat) -> Batches:
 
 
 def messages_of(chat: Chat, uids: Sequence[str]) -> Batches:
-    """The messages of a path, given by their uids, oldest first."""
+    """The messages of a path of this chat, given by their uids, oldest first."""
     for start in range(0, len(uids), BATCH):
-        rows = Message.objects.filter(chat=chat, uid__in=uids[start : start + BATCH])
-        yield _batch(chat, list(rows.order_by("position")))
+        part = uids[start : start + BATCH]
+        rows = Message.objects.in_bulk(part)
+        yield _batch(chat, [rows[uid] for uid in part if uid in rows])
 
 
-def variables_shown(chat: Chat) -> dict[str, Any] | None:
+def variables_shown(chat: Chat) -> dict[str, str] | None:
     """The variables at the end of the shown path; None if nothing was noted of any."""
     rows = Message.objects.filter(chat=chat, active=True, state__isnull=False)
     return _variables(rows.order_by("-position").values_list("state", flat=True).first())
 
 
-def variables_at(chat: Chat, uids: Sequence[str]) -> dict[str, Any] | None:
+def variables_at(uids: Sequence[str]) -> dict[str, str] | None:
     """The variables at the end of a path, given by its uids."""
     for end in range(len(uids), 0, -BATCH):
-        rows = Message.objects.filter(chat=chat, uid__in=uids[max(0, end - BATCH) : end])
-        rows = rows.filter(state__isnull=False).order_by("-position")
-        state = rows.values_list("state", flat=True).first()
-        if state is not None:
-            return _variables(state)
+        rows = Message.objects.filter(uid__in=uids[max(0, end - BATCH) : end])
+        states = dict(rows.values_list("position", "state"))
+        found = [states[place] for place in sorted(states) if states[place] is not None]
+        if found:
+            return _variables(found[-1])
     return None
 
 
-def _variables(state: Any) -> dict[str, Any] | None:
+def _variables(state: Any) -> dict[str, str] | None:
     return state.get("variables", {}) if isinstance(state, dict) else None
 
 
@@ -58,14 +59,19 @@ def _batch(chat: Chat, rows: list[Message]) -> tuple[FileMessage, ...]:
 
 
 def _families(chat: Chat, rows: list[Message]) -> dict[str | None, list[Message]]:
-    """All versions of each of these messages, by their parent."""
+    """All versions of each of these messages, by their parent.
+
+    Neither asked for by chat nor sorted by the database, which would take it for a reason to
+    go through the whole chat.
+    """
     found: dict[str | None, list[Message]] = defaultdict(list)
-    versions = Message.objects.filter(chat=chat, trashed_at=None).order_by("uid")
     parents = [row.parent_id for row in rows if row.parent_id is not None]
-    for row in versions.filter(parent__in=parents):
-        found[row.parent_id].append(row)
+    versions = list(Message.objects.filter(parent__in=parents).order_by())
     if len(parents) < len(rows):
-        found[None] = list(versions.filter(parent=None))
+        versions += Message.objects.filter(chat=chat, position=0)
+    for version in sorted(versions, key=lambda one: one.uid):
+        if version.trashed_at is None:
+            found[version.parent_id].append(version)
     return found
 
 

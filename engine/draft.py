@@ -1,7 +1,7 @@
 """The parts of a prompt with their sizes, while it is decided what stays."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from engine.blocks import (
     Injection,
@@ -78,15 +78,14 @@ class Draft:
         if excess > 0:
             # What must stay is larger than the window: keep the instructions whole and trust
             # the upstream's own limit. The manifest says so.
-            self.cut.append(
-                Block(
-                    name="overflow",
-                    source="prompt",
-                    tokens=excess,
-                    kept=False,
-                    reason="cannot be cut",
-                )
-            )
+            self._note("overflow", "prompt", excess, reason="cannot be cut")
+
+    def _note(
+        self, name: str, source: str, tokens: int, *, reason: str = _OVER, **more: Any
+    ) -> None:
+        """Record what did not go in."""
+        cut = Block(name=name, source=source, tokens=tokens, kept=False, reason=reason, **more)
+        self.cut.append(cut)
 
     def _drop(self, block: TextBlock, depth: int | None = None) -> int:
         """Take one block out. Returns the tokens that frees."""
@@ -98,17 +97,7 @@ class Draft:
                 break
         self.leading = [kept for kept in self.leading if kept is not block]
         self.examples = [kept for kept in self.examples if kept is not block]
-        self.cut.append(
-            Block(
-                name=block.name,
-                source=block.source,
-                tokens=freed,
-                text=block.text,
-                kept=False,
-                reason=_OVER,
-                depth=depth,
-            )
-        )
+        self._note(block.name, block.source, freed, text=block.text, depth=depth)
         return freed
 
     def _thin(self, injection: Injection, block: TextBlock) -> int:
@@ -157,16 +146,7 @@ class Draft:
         self.history = self.history[drop:]
         self.sizes = self.sizes[drop:]
         self._history_total -= freed
-        self.cut.append(
-            Block(
-                name="history",
-                source="chat",
-                tokens=freed,
-                kept=False,
-                reason=_OVER,
-                messages=drop,
-            )
-        )
+        self._note("history", "chat", freed, messages=drop)
         return excess - freed
 
     def _newest_user(self) -> int:
@@ -180,16 +160,7 @@ class Draft:
             freed = self.sized(text)
             freed += 0 if self.memories else self.sized(MEMORIES_TITLE)
             excess -= freed
-            self.cut.append(
-                Block(
-                    name="memories",
-                    source="memory",
-                    tokens=freed,
-                    text=text,
-                    kept=False,
-                    reason=_OVER,
-                )
-            )
+            self._note("memories", "memory", freed, text=text)
         return excess
 
     def _rest(self, excess: int) -> int:

@@ -1,4 +1,4 @@
-"""Lorebook, where it applies, and how its owner's scans are made."""
+"""Lorebook, its versions, and where it applies."""
 
 from django.conf import settings
 from django.db import models
@@ -65,13 +65,3 @@ class Binding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope} {self.target}"
-
-
-class ScanSettings(models.Model):
-    """How a person's lorebooks are scanned: what differs from the usual settings."""
-
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    changed = models.JSONField(default=dict, blank=True)
-
-    def __str__(self) -> str:
-        return f"scan settings {self.user_id}"

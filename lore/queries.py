@@ -11,11 +11,13 @@ from catalog.models import Project
 from core.errors import NotFound
 from core.prepared import Select
 from lore.books import CompiledBook, Scope, compile_book
-from lore.models import Binding, Lorebook, ScanSettings
+from lore.models import Binding, Lorebook
 from lore.scene import Settings
 from lore.values import Book
 
 COMPILED_MOST = 256
+SETTINGS = "scan_settings"
+"""Where a person's preferences hold what differs from the usual settings of a scan."""
 BOOKS_MOST = 16
 
 
@@ -116,12 +118,7 @@ def compiled(uid: str, number: int) -> CompiledBook:
     return compile_book(_book(uid), uid)
 
 
-_settings: Select[Any] = Select(
-    lambda user: ScanSettings.objects.filter(user_id=user).values_list("changed"), user=int
-)
-
-
-def settings_of(user_id: int) -> Settings:
+def settings_of(user: User) -> Settings:
     """How this person's lorebooks are scanned, without the budget, which depends on the model."""
-    found = _settings.first(user=user_id)
-    return Settings() if found is None else msgspec.convert(found[0], Settings)
+    changed = user.preferences.get(SETTINGS)
+    return msgspec.convert(changed, Settings) if changed else Settings()

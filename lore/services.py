@@ -15,7 +15,8 @@ from core.errors import Conflict, Invalid, NotFound
 from core.text import clean
 from engine.tokens import default_counter
 from lore import formats
-from lore.models import Binding, Lorebook, LorebookVersion, ScanSettings
+from lore.models import Binding, Lorebook, LorebookVersion
+from lore.queries import SETTINGS
 from lore.scene import Settings
 from lore.values import Book
 
@@ -193,7 +194,8 @@ def change_settings(*, user: User, values: Mapping[str, Any]) -> None:
         msgspec.convert(dict(values), Settings)
     except msgspec.ValidationError as error:
         raise Invalid(f"These settings make no sense: {error}.", param="settings") from error
-    ScanSettings.objects.update_or_create(user=user, defaults={"changed": dict(values)})
+    user.preferences = {**user.preferences, SETTINGS: dict(values)}
+    user.save(update_fields=["preferences"])
 
 
 def _put(lorebook: Lorebook, book: Book) -> None:

@@ -1,22 +1,25 @@
-"""The wire shapes we read. Fields that clients send and we do not use are accepted and ignored."""
+"""The wire shapes we read. Fields that clients send and we do not use are accepted and ignored.
+
+Those that are read are plain pydantic models: ninja's own look at each value twice.
+"""
 
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 MESSAGES_MOST = 20_000
 STOPS_MOST = 64
 
 
-class ContentPart(Schema):
+class ContentPart(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str
     text: str | None = None
 
 
-class MessageIn(Schema):
+class MessageIn(BaseModel):
     """One message. System and developer messages are read, and ignored by characters."""
 
     model_config = ConfigDict(extra="allow")
@@ -33,13 +36,13 @@ class MessageIn(Schema):
         return self.content or ""
 
 
-class StreamOptions(Schema):
+class StreamOptions(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     include_usage: bool | None = None
 
 
-class ReverieOptions(Schema):
+class ReverieOptions(BaseModel):
     """Our own extension: which chat to speak in, and whether to outlive the client."""
 
     model_config = ConfigDict(extra="allow")
@@ -48,7 +51,7 @@ class ReverieOptions(Schema):
     detach: bool | None = None
 
 
-class ChatCompletionIn(Schema):
+class ChatCompletionIn(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     messages: Annotated[list[MessageIn], Field(max_length=MESSAGES_MOST)]

@@ -11,12 +11,15 @@ from catalog.models import ImportedFile
 from chats.files.settings import Settings, WorldSettings
 from chats.intake.outcomes import Outcome, Status
 from chats.intake.taking import Taker
-from lore.models import Binding, ScanSettings
+from lore.models import Binding
+from lore.queries import SETTINGS
 from lore.services import bind, change_settings
 
 _KIND: Final = ImportedFile.Kind.SETTINGS
 _SCAN: Final = {
     "scan_depth": "scan_depth",
+    "budget_percent": "budget_percent",
+    "budget_cap": "budget_cap",
     "strategy": "insertion_strategy",
     "min_activations": "min_activations",
     "min_activations_depth_max": "min_activations_depth_max",
@@ -79,16 +82,14 @@ def _change_scan(taker: Taker, world: WorldSettings) -> None:
         if (value := getattr(world, theirs)) is not None
     }
     if said:
-        changed = ScanSettings.objects.filter(user=taker.owner).values_list("changed", flat=True)
-        change_settings(user=taker.owner, values={**(changed.first() or {}), **said})
+        changed = taker.owner.preferences.get(SETTINGS, {})
+        change_settings(user=taker.owner, values={**changed, **said})
 
 
 def _left_out(settings: Settings) -> Iterator[str]:
     found = [words for field, words in _LEFT_OUT.items() if _says(getattr(settings, field))]
     if found:
         yield f"Not taken over: {', '.join(found)}."
-    if settings.world.budget_percent is not None or settings.world.budget_cap:
-        yield "How much room lore gets is decided by the model here."
 
 
 def _says(value: Any) -> bool:

@@ -137,7 +137,7 @@ class DryRunView(APIView):
         lorebook = queries.get_visible(user, _uid(lorebook_id))
         given = _given(DryRunSerializer, request)
         cast = self._cast(user, given.get("character_id", ""))
-        settings = dryrun.settings_with(queries.settings_of(user.pk), given.get("settings", {}))
+        settings = dryrun.settings_with(queries.settings_of(user), given.get("settings", {}))
         book = queries.compiled(lorebook.uid, lorebook.number)
         found = dryrun.dry_run(
             book, settings, _messages(given, cast), cast, seed=given.get("seed", "")

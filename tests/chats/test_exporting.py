@@ -139,10 +139,10 @@ def test_variables_are_those_at_the_end_of_what_is_shown(owner, luna):
     last = chat.messages.get(content="On a train.")
     Message.objects.create(
         chat=chat, parent=last, position=3, role="user", content="Oh.",
-        state={"variables": {"score": 9}},
+        state={"variables": {"score": "9", "mood": "dark"}},
     )  # fmt: skip
 
-    assert written(chat).variables == {"score": 9}
+    assert written(chat).variables == {"score": "9", "mood": "dark"}
 
 
 def test_a_chat_begun_here_goes_out(owner, luna):

@@ -1,13 +1,15 @@
 """Chats from files become trees of messages, once."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
-from chats import importing, kept
+from chats import importing, kept, tree
 from chats.importing import given_in, import_chats, store_chats
 from chats.models import Chat, ChatSource, Message
 from chats.services import step_version, trash_chat
+from chats.state import state_of
 from core.errors import Invalid
 from lore.models import Binding
 from lore.services import create_lorebook
@@ -72,8 +74,34 @@ def test_the_chat_says_what_the_file_said(owner, luna):
     ]
     assert chat.messages.filter(state__isnull=False).values_list("content", "state").get() == (
         "On a train.",
-        {"variables": {"score": 4}},
+        {"variables": {"score": "4"}},
     )
+
+
+def test_variables_are_texts_that_macros_can_read(owner, luna):
+    said_ = {"a": "x", "b": 4, "c": 4.0, "d": 0.5, "e": True, "f": None, "g": [1], "h": {"i": 1}}
+    chat = taken_in(owner, luna, header(variables=said_), said("a"))[0].chat
+
+    assert state_of(tree.path(chat.uid, chars=100)).variables == {
+        "a": "x", "b": "4", "c": "4", "d": "0.5", "e": "true", "f": "null", "g": "[1]",
+        "h": '{"i":1}',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("many", "count"),
+    [
+        ({"n" * 128: "v" * 10_000}, 1),
+        ({"n" * 129: "v"}, 0),
+        ({"": "v"}, 0),
+        ({"n": "v" * 10_001}, 0),
+        ({str(n): "v" for n in range(501)}, 500),
+        ({f"n{n}": "v" * 9_998 for n in range(11)}, 10),
+    ],
+)
+def test_no_more_variables_than_a_chat_may_have(many, count):
+    assert len(kept.variables_here(many)) == count
+    assert kept.variables_back(kept.variables_here(many), many) == many
 
 
 def test_messages_keep_their_times_thoughts_and_models(owner, luna):
@@ -122,6 +150,21 @@ def test_hidden_messages_are_kept_and_marked(owner, luna):
         ("Psst.", "user", True, True),
         ("Two.", "assistant", False, True),
     ]
+    path = tree.path(chat.uid, chars=100)
+    assert [(node.content, node.hidden) for node in path] == [
+        ("One.", False),
+        ("Psst.", True),
+        ("Two.", False),
+    ]
+
+
+def test_many_chats_in_one_file_with_a_long_name_are_all_stored(owner, luna):
+    one = {"msgs": [{"src": {"is_human": False, "name": "Luna"}, "text": "Hi."}]}
+    data = json.dumps({"histories": {"histories": [one, one]}}).encode()
+
+    made = import_chats(owner=owner, character=luna, data=data, filename="x" * 300)
+
+    assert [chat.chat.title for chat in made] == ["x" * 200] * 2
 
 
 def test_branches_become_one_tree(owner, luna):
@@ -147,7 +190,7 @@ def test_branches_become_one_tree(owner, luna):
     states = made.chat.messages.exclude(state=None).order_by("content")
     assert list(states.values_list("content", "state")) == [
         ("c", {"variables": {}}),
-        ("d", {"variables": {"x": 2}}),
+        ("d", {"variables": {"x": "2"}}),
     ]
 
 
@@ -185,6 +228,22 @@ def test_the_same_file_twice_at_once_is_once(owner, luna):
     given = given_in(jsonl(*WHOLE), "a.jsonl") + given_in(jsonl(*WHOLE), "b.jsonl")
 
     assert len(store_chats(owner=owner, character=luna, given=given)) == 1
+
+
+def test_two_imports_at_once_are_one(owner, luna, monkeypatch):
+    """The second looks before the first has stored anything, and stores after it."""
+    look, looks = importing._imported_before, []
+
+    def late(*about):
+        looks.append(about)
+        return None if len(looks) == 1 else look(*about)
+
+    [first] = taken_in(owner, luna, *WHOLE)
+    monkeypatch.setattr(importing, "_imported_before", late)
+    [second] = taken_in(owner, luna, *WHOLE)
+
+    assert (second.is_new, second.chat) == (False, first.chat)
+    assert Chat.objects.count() == 1
 
 
 def test_with_somebody_else_it_is_another_chat(owner, luna):

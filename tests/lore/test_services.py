@@ -7,7 +7,7 @@ from core.errors import Conflict, Invalid, NotFound
 from engine.tokens import default_counter
 from lore import queries, services
 from lore.editing import change_entries
-from lore.models import Binding, Lorebook, ScanSettings
+from lore.models import Binding, Lorebook
 from lore.scene import Settings
 from lore.services import book_of
 from lore.values import Book, CharacterFilter, Entry, Position
@@ -201,8 +201,9 @@ def test_scan_settings_are_kept_and_odd_ones_refused(owner):
     with pytest.raises(Invalid):
         services.change_settings(user=owner, values={"scan_depth": "deep"})
 
-    assert queries.settings_of(owner.pk) == Settings(scan_depth=9)
-    assert ScanSettings.objects.count() == 1
+    assert queries.settings_of(owner) == Settings(scan_depth=9)
+    owner.refresh_from_db()
+    assert queries.settings_of(owner) == Settings(scan_depth=9)
 
 
 def test_every_field_of_an_entry_survives_the_database(owner):

@@ -8,7 +8,9 @@ from chats import importing
 from chats.files.folder import scan
 from chats.intake import Taker, take_folder
 from chats.models import Chat, Message
-from lore.models import Binding, Lorebook, ScanSettings
+from lore.models import Binding, Lorebook
+from lore.queries import SETTINGS
+from lore.services import change_settings
 from personas.models import Persona, PersonaLock
 from tests.chats.files.build import jsonl, said
 from tests.reverie.silly import fill, header, put
@@ -83,8 +85,9 @@ def test_what_belongs_together_stays_so(moved, owner):
     assert (ana.is_default, bool(ana.avatar), max_.is_default) == (True, True, False)
     assert (first.character, first.persona) == (luna, max_)
     assert first.note == {"text": "Be brief.", "position": 1, "depth": 4, "interval": 1, "role": 0}
-    assert ScanSettings.objects.get(user=owner).changed == {
-        "scan_depth": 5, "insertion_strategy": 0, "recursive": False,
+    owner.refresh_from_db()
+    assert owner.preferences[SETTINGS] == {
+        "scan_depth": 5, "insertion_strategy": 0, "recursive": False, "budget_percent": 40,
     }  # fmt: skip
 
 
@@ -125,7 +128,6 @@ def test_what_could_not_be_kept_is_said(moved):
     ]
     assert told["settings.json"]["notes"] == [
         "The lorebook “Nowhere” that is switched on is not here.",
-        "How much room lore gets is decided by the model here.",
     ]
 
 
@@ -219,12 +221,13 @@ def test_a_broken_file_does_not_stop_the_others(run, owner, root):
 
 
 def test_what_was_changed_here_since_is_not_changed_back(run, moved, root, owner):
-    ScanSettings.objects.update(changed={"scan_depth": 9})
+    change_settings(user=owner, values={"scan_depth": 9})
     Binding.objects.all().delete()
 
     run("import", root, "--owner", "owner")
 
-    assert ScanSettings.objects.get().changed == {"scan_depth": 9}
+    owner.refresh_from_db()
+    assert owner.preferences[SETTINGS] == {"scan_depth": 9}
     assert Binding.objects.count() == 0
 
 

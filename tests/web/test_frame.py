@@ -13,6 +13,7 @@ MEMBER_PAGES = [
     "/app/characters",
     "/app/characters/new",
     "/app/characters/import",
+    "/app/import",
     "/app/chats",
     "/app/lorebooks",
     "/app/lorebooks/import",

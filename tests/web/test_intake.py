@@ -13,7 +13,8 @@ from chats.importing import import_chats
 from chats.models import Chat, Message
 from lore.models import Lorebook
 from tests.chats.files.build import WHOLE, asked, jsonl, said
-from web.views import exporting
+from tests.conftest import settled
+from web.views import exporting, turns
 
 pytestmark = pytest.mark.django_db
 
@@ -198,6 +199,25 @@ def test_the_chat_page_offers_exports_and_marks_what_is_hidden(browser, whole):
     for form in ("jsonl", "text", "zip"):
         assert f'href="/app/chats/{whole.uid}/export/{form}"' in page
     assert page.count("Kept from Luna") == 1
+
+
+async def test_an_imported_chat_goes_on_without_what_is_hidden(post, owner, luna, provider):
+    data = jsonl(WHOLE[0], said("Hello."), asked("Psst.", is_system=True), said("Mm."))
+    chat = import_chats(owner=owner, character=luna, data=data)[0].chat
+
+    await post(turns.send, chat.uid, content="Go on.", client="abc")
+    await settled()
+
+    told = [message.content for message in provider.requests[0].messages]
+    assert [text for text in told if text in ("Hello.", "Psst.", "Mm.", "Go on.")] == [
+        "Hello.", "Mm.", "Go on.",
+    ]  # fmt: skip
+    shown = Message.objects.filter(chat=chat, active=True).order_by("position")
+    assert list(shown.values_list("content", flat=True)) == [
+        "Hello.", "Psst.", "Mm.", "Go on.", "Hello there.",
+    ]  # fmt: skip
+    last = shown.last()
+    assert last.state["variables"] == {"score": "4"}
 
 
 def test_a_speaker_in_an_imported_chat_has_their_own_name(browser, owner, luna):

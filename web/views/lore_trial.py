@@ -36,7 +36,7 @@ class Silent(NamedTuple):
 def trial(request: MemberRequest, uid: str) -> HttpResponse:
     """The form, and below it what came of the text."""
     lorebook = queries.get_visible(request.user, uid)
-    initial = {**msgspec.to_builtins(queries.settings_of(request.user.pk)), "seed": "one"}
+    initial = {**msgspec.to_builtins(queries.settings_of(request.user)), "seed": "one"}
     names = owned_by(request.user).order_by("name").values_list("uid", "name")
     form = TrialForm(submitted(request)[0], initial=initial, characters=list(names[:OFFERED_MOST]))
     context: dict[str, Any] = {
@@ -63,7 +63,7 @@ def _outcome(request: MemberRequest, lorebook: Lorebook, form: TrialForm) -> dic
     cast = dryrun.Cast(user=request.user.name)
     if given["character"]:
         cast = cast_of(request.user, given["character"])
-    settings = dryrun.settings_with(queries.settings_of(request.user.pk), form.settings())
+    settings = dryrun.settings_with(queries.settings_of(request.user), form.settings())
     book = queries.compiled(lorebook.uid, lorebook.number)
     messages = dryrun.said_in(given["text"], cast.char)
     found = dryrun.dry_run(book, settings, messages, cast, seed=given["seed"])
