@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +18,7 @@ from characters.cards import Card, Note
 from characters.cards.mending import SHORT_CHARS_MOST, SHORT_FIELDS
 from characters.models import CardOriginal, Character, Scenario
 from core import pictures
-from core.errors import Invalid, NotFound, ReverieError
+from core.errors import Invalid, NotFound
 from core.text import clean
 from engine.tokens import default_counter
 
@@ -275,48 +274,3 @@ def _title(value: str) -> str:
     if not title:
         raise Invalid("A scenario needs a title.", param="title")
     return title[:120]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of one file: the character it made, or why it made none."""
-
-    path: str
-    character: Character | None
-    message: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def succeeded(self) -> bool:
-        return self.character is not None or not self.message
-
-
-def import_paths(
-    paths: Iterable[Path], *, owner: User, dry_run: bool = False
-) -> list[ImportReport]:
-    """Import each file, and each PNG or JSON of each folder, on its own: one may fail alone."""
-    files = [
-        file
-        for path in paths
-        for file in (sorted(path.glob("*")) if path.is_dir() else [path])
-        if not path.is_dir() or file.suffix.lower() in (".png", ".json")
-    ]
-    return [_import_path(file, owner, dry_run=dry_run) for file in files]
-
-
-def _import_path(path: Path, owner: User, *, dry_run: bool) -> ImportReport:
-    name = clean(str(path))
-    try:
-        if path.stat().st_size > cards.FILE_BYTES_MOST:
-            raise Invalid(f"The file is larger than {cards.FILE_BYTES_MOST // 2**20} MB.")
-        data = path.read_bytes()
-        card = cards.read_card(data, path.name)
-        if dry_run:
-            notes = (f"would import {card.name}", *map(str, card.notes))
-            return ImportReport(name, None, "", notes)
-        character = store_card(owner=owner, card=card, data=data, filename=path.name)
-    except ReverieError as error:
-        return ImportReport(name, None, error.message)
-    except OSError as error:
-        return ImportReport(name, None, f"The file cannot be read: {error.strerror}.")
-    return ImportReport(name, character, "", tuple(map(str, card.notes)))

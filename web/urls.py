@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from web.views import (
     account,
+    cards,
     characters,
     chat_settings,
     chats,
@@ -48,6 +49,7 @@ urlpatterns = [
         versions.restore,
         name="character-version-restore",
     ),
+    path("app/characters/<str:uid>/export/<str:form>", cards.export, name="character-export"),
     path("app/characters/<str:uid>/trash", characters.trash, name="character-trash"),
     path("app/characters/<str:uid>/restore", characters.restore, name="character-restore"),
     path("app/characters/<str:uid>/scenarios", characters.add_scenario, name="scenario-add"),

@@ -1,7 +1,6 @@
 """Making, importing, changing and deleting characters; their portraits; the starters."""
 
 import io
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -139,25 +138,6 @@ def test_scenarios_come_and_go(owner):
     assert list(rows) == [("Snow", "", "Brr.")]
     services.delete_scenario(scenario=scenario)
     assert character.scenarios.count() == 0
-
-
-def test_import_paths_reports_each_file_on_its_own(owner, tmp_path):
-    folder = tmp_path / "cards"
-    folder.mkdir()
-    (folder / "good.json").write_bytes(as_json(V2))
-    (folder / "bad.json").write_bytes(b"{")
-    (folder / "note.txt").write_text("ignored")
-
-    reports = services.import_paths([folder, tmp_path / "gone.png"], owner=owner)
-
-    assert [(Path(r.path).name, r.succeeded) for r in reports] == [
-        ("bad.json", False),
-        ("good.json", True),
-        ("gone.png", False),
-    ]
-    assert Character.objects.count() == 1
-    services.import_paths([folder], owner=owner, dry_run=True)
-    assert Character.objects.count() == 1
 
 
 def test_portrait_of_a_name_is_always_the_same():

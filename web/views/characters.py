@@ -57,6 +57,7 @@ def detail(request: PageRequest, uid: str) -> HttpResponse:
         "character": character,
         "chats": chats,
         "is_owner": character.owner_id == request.user.pk,
+        "has_original": CardOriginal.objects.filter(character=character).exists(),
         **_worn(character, request.user),
         "book_size": len((character.character_book or {}).get("entries", [])),
     }
