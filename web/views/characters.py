@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from characters import services
-from characters.models import Character, Scenario
+from characters.models import CardOriginal, Character, Scenario
 from characters.queries import get_owned, owned_by
 from characters.spoken import spoken
 from chats import greetings
