@@ -73,7 +73,8 @@ def compose(moment: Moment) -> Composed:
     budget = Budget(moment.spec.context_tokens, moment.reply_tokens)
     state = state_of(moment.path)
     note = note_in_force(chat, moment.path)
-    expand = Expander(_macros(moment, voice, person, state, note, budget))
+    macros = _macros(moment, voice, person, state, note, budget)
+    expand = Expander(macros)
     asked = Asked(
         user=user,
         user_name=_name(user, person),
@@ -82,7 +83,8 @@ def compose(moment: Moment) -> Composed:
         spoken=voice,
         persona=person,
         path=moment.path,
-        note=expand(note.text) if note else "",
+        # Only looked at here; what it sets is set where it stands in the prompt.
+        note=Expander(macros)(note.text) if note else "",
         trigger=_TRIGGERS.get(moment.kind, "normal"),
         reply_uid=moment.reply_uid,
         window_tokens=budget.prompt_tokens,

@@ -109,6 +109,7 @@ class _Scan:
         self._levels = sorted({level for b in bound for level in b.book.delay_levels})
         self._level = self._levels.pop(0) if self._levels else 0
         self._active: dict[Item, str] = {}
+        self._texts: dict[Item, str] = {}
         self._settled: set[Item] = set()
         self._cleared: set[Item] = set()
         self._verdicts: dict[Item, Verdict] = {}
@@ -402,8 +403,16 @@ class _Scan:
             spends=said.dont_activate_after_match,
         )
 
+    def _left_out(self) -> dict[str, str]:
+        keys = (key for binding in self._bound for key in binding.book.left_out)
+        return dict.fromkeys(keys, "its book holds more patterns than can be made ready")
+
     def _text(self, item: Item) -> str:
-        return self._active.get(item) or self._scene.expand(item.content)
+        """The entry's text, its macros carried out once: they may count."""
+        found = self._texts.get(item)
+        if found is None:
+            found = self._texts[item] = self._scene.expand(item.content)
+        return found
 
     # What is told
 
@@ -450,7 +459,7 @@ class _Scan:
             state=self._timed.state(),
             tokens=sum(piece.tokens for piece in placed),
             is_over_budget=self._is_over_budget,
-            slow_keys=self._clock.slow,
+            slow_keys={**self._left_out(), **self._clock.slow},
             disabled_prompts=frozenset(
                 name for item in self._active for name in item.decorators.disable_ui_prompt
             ),

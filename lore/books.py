@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from lore import decorators
 from lore.decorators import Decorators
@@ -14,6 +15,9 @@ from lore.scene import SOURCES, Strategy
 from lore.values import DEPTH_MOST, Book, Entry
 
 Scope = Literal["chat", "persona", "character", "global"]
+PATTERN_CHARS_MOST: Final = 400_000
+"""Characters of patterns in one book: about a second's work at the worst."""
+LEFT_OUT_TOLD: Final = 20
 WIDEST_FIRST: Final[tuple[Scope, ...]] = ("global", "chat", "persona", "character")
 
 
@@ -97,7 +101,8 @@ def _item(uid: str, place: int, book: Book, entry: Entry) -> Item:
 class CompiledBook:
     """A book, the automaton of its literal keys and which entries each of them belongs to.
 
-    `uid` names the book in keys of entries, `book.uid`.
+    `uid` names the book in keys of entries, `book.uid`. `left_out` are patterns that were one
+    too many.
     """
 
     uid: str
@@ -106,6 +111,7 @@ class CompiledBook:
     always: tuple[Item, ...]
     words: Words
     by_word: dict[str, list[Item]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def by_key(self) -> dict[str, Item]:
@@ -132,9 +138,36 @@ class CompiledBook:
         return frozenset(level for level in levels if level)
 
 
+class _Allowance:
+    """How many characters of patterns a book may bring: making them ready takes time."""
+
+    def __init__(self) -> None:
+        self._left = PATTERN_CHARS_MOST
+        self.left_out: list[str] = []
+
+    def cut(self, entry: Entry) -> Entry:
+        """The entry without the patterns that are too many."""
+        if not entry.use_regex and not any(
+            key.lstrip().startswith("/") for key in (*entry.keys, *entry.secondary_keys)
+        ):
+            return entry
+        keys = tuple(key for key in entry.keys if self._takes(key, entry.use_regex))
+        secondary = tuple(key for key in entry.secondary_keys if self._takes(key, False))
+        return replace(entry, keys=keys, secondary_keys=secondary)
+
+    def _takes(self, key: str, is_pattern: bool) -> bool:
+        if not is_pattern and not key.lstrip().startswith("/"):
+            return True
+        self._left -= len(key)
+        if self._left < 0 and len(self.left_out) < LEFT_OUT_TOLD:
+            self.left_out.append(key)
+        return self._left >= 0
+
+
 def compile_book(book: Book, uid: str) -> CompiledBook:
     """Make a book ready. Takes about 25 µs for each entry with three keys."""
-    entries = sorted(book.entries, key=lambda entry: entry.uid)
+    allowance = _Allowance()
+    entries = [allowance.cut(e) for e in sorted(book.entries, key=lambda entry: entry.uid)]
     items = tuple(_item(uid, place, book, entry) for place, entry in enumerate(entries))
     words = Words(key for item in items for key in item.keys)
     by_word: dict[str, list[Item]] = {}
@@ -148,6 +181,7 @@ def compile_book(book: Book, uid: str) -> CompiledBook:
         always=tuple(item for item in items if item.is_always),
         words=words,
         by_word=by_word,
+        left_out=tuple(allowance.left_out),
     )
 
 

@@ -245,3 +245,15 @@ def test_greeting_knows_the_persona_and_keeps_its_variables(owner, luna, provide
 
     greeting = Message.objects.get(chat=chat, active=True)
     assert (greeting.content, greeting.state["variables"]) == ("Ah, Ana.", {"met": "yes"})
+
+
+def test_note_counts_once_though_lore_looks_at_it_too(owner, chat):
+    world = book(owner, entry(0, "rain", "It is wet.", order=5))
+    bind(user=owner, lorebook=world, scope="global")
+    note = {"text": "rain {{incvar::drops}}", "position": 1, "depth": 0, "interval": 1, "role": 0}
+    chat_settings.change(user=owner, chat_uid=chat.uid, note=note)
+
+    turn = opened(owner, chat, "Hello.")
+
+    assert "It is wet." in system(turn)
+    assert closed(turn).state["variables"] == {"drops": "1"}
