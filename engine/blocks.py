@@ -11,7 +11,6 @@ from engine.parts import (
     DEFAULT_MAIN_PROMPT,
     ROLES,
     CharacterParts,
-    Note,
     PersonaParts,
     Piece,
     Preferences,
@@ -62,9 +61,8 @@ class Injection(msgspec.Struct, frozen=True):
 def leading_blocks(parts: PromptParts, expand: Expander) -> list[TextBlock]:
     """Everything of the leading message before the memories, in the order it is written."""
     lore, card = parts.lore, parts.character
-    note = note_blocks(parts, expand)
     blocks = [
-        *(note if _note_place(parts.note) == _NOTE_FIRST else ()),
+        *_note_at(_NOTE_FIRST, parts, expand),
         _main(parts, expand),
         *_pieces("lore before", lore.before),
         *_pieces("lore before description", lore.before_desc),
@@ -74,7 +72,7 @@ def leading_blocks(parts: PromptParts, expand: Expander) -> list[TextBlock]:
         *_pieces("lore beside personality", lore.personality),
         *_scenario(parts, expand),
         *_pieces("lore beside scenario", lore.scenario),
-        *(note if _note_place(parts.note) == _NOTE_AFTER_SCENARIO else ()),
+        *_note_at(_NOTE_AFTER_SCENARIO, parts, expand),
         _persona(parts.persona, expand),
         TextBlock("preferences", "preferences", _wishes(parts.preferences, expand)),
         *_pieces("lore after", lore.after),
@@ -135,20 +133,24 @@ def _pieces(name: str, pieces: tuple[Piece, ...]) -> list[TextBlock]:
     ]
 
 
-def _note_place(note: Note | None) -> int:
-    return -1 if note is None else note.position
+def _note_at(position: int, parts: PromptParts, expand: Expander) -> list[TextBlock]:
+    """The note if this is its place. Expanded there alone: its macros may count."""
+    is_here = parts.note is not None and parts.note.position == position
+    return note_blocks(parts, expand) if is_here else []
 
 
 def note_blocks(parts: PromptParts, expand: Expander) -> list[TextBlock]:
     """The author's note with what is hung above and below it. Without a note in force, nothing."""
     if parts.note is None:
         return []
-    persona = TextBlock("persona", "persona", expand(parts.persona.text).strip())
+    persona = parts.persona
+    beside = persona.position in (_PERSONA_NOTE_TOP, _PERSONA_NOTE_BOTTOM)
+    block = TextBlock("persona", "persona", expand(persona.text).strip() if beside else "")
     blocks = [
         *_pieces("lore above the note", parts.lore.note_top),
-        *([persona] if parts.persona.position == _PERSONA_NOTE_TOP else ()),
+        *([block] if persona.position == _PERSONA_NOTE_TOP else ()),
         TextBlock("author's note", "chat", expand(parts.note.text).strip()),
-        *([persona] if parts.persona.position == _PERSONA_NOTE_BOTTOM else ()),
+        *([block] if persona.position == _PERSONA_NOTE_BOTTOM else ()),
         *_pieces("lore below the note", parts.lore.note_bottom),
     ]
     return [block for block in blocks if block.text]
@@ -168,8 +170,8 @@ def injections(parts: PromptParts, expand: Expander) -> list[Injection]:
     if persona.position == _PERSONA_AT_DEPTH and persona.text.strip():
         block = TextBlock("persona", "persona", expand(persona.text).strip())
         found.append(Injection(persona.depth, ROLES[persona.role], (block,)))
-    if note is not None and note.position == _NOTE_AMONG_MESSAGES:
-        blocks = tuple(note_blocks(parts, expand))
+    if note is not None:
+        blocks = tuple(_note_at(_NOTE_AMONG_MESSAGES, parts, expand))
         found.append(Injection(note.depth, ROLES[note.role], blocks))
     return _merged([injection for injection in found if injection.blocks])
 
