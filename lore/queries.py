@@ -15,7 +15,7 @@ from lore.models import Binding, Lorebook
 from lore.scene import Settings
 from lore.values import Book
 
-COMPILED_MOST = 256
+COMPILED_MOST = 64
 SETTINGS = "scan_settings"
 """Where a person's preferences hold what differs from the usual settings of a scan."""
 BOOKS_MOST = 16
