@@ -338,3 +338,48 @@ class TrialForm(forms.Form):
 
     def settings(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in self.SETTINGS}
+
+
+class ScanForm(forms.Form):
+    """How lorebooks are scanned: every field of `lore.scene.Settings` but the absolute budget."""
+
+    scan_depth = forms.IntegerField(
+        label="Scan depth", min_value=0, max_value=1000, help_text="So many of the newest messages."
+    )
+    budget_percent = forms.IntegerField(label="Budget, % of the window", min_value=1, max_value=100)
+    budget_cap = forms.IntegerField(
+        label="Budget at most, in tokens",
+        min_value=0,
+        max_value=10_000_000,
+        help_text="0: no limit.",
+    )
+    insertion_strategy = forms.TypedChoiceField(
+        label="When there is too much",
+        coerce=int,
+        choices=[
+            (0, "All books alike"), (1, "The character's first"), (2, "Those of every chat first"),
+        ],
+    )  # fmt: skip
+    recursive = forms.BooleanField(required=False, label="Entries may call up others")
+    max_recursion_steps = forms.IntegerField(
+        label="Passes at most", min_value=0, max_value=1000, help_text="0: as many as it takes."
+    )
+    min_activations = forms.IntegerField(
+        label="Look further back until",
+        min_value=0,
+        max_value=1000,
+        help_text="So many entries fired. 0: no further.",
+    )
+    min_activations_depth_max = forms.IntegerField(
+        label="But no further than",
+        min_value=0,
+        max_value=1000,
+        help_text="So many messages. 0: to the beginning.",
+    )
+    match_whole_words = forms.BooleanField(required=False, label="Whole words only")
+    case_sensitive = forms.BooleanField(required=False, label="Upper and lower case differ")
+    include_names = forms.BooleanField(required=False, label="Names of speakers count as text")
+    use_group_scoring = forms.BooleanField(required=False, label="Groups go by keys found")
+
+    def settings(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in self.fields}

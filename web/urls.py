@@ -16,6 +16,7 @@ from web.views import (
     labs,
     landing,
     lore_entries,
+    lore_scans,
     lore_settings,
     lore_trial,
     lorebooks,
@@ -68,6 +69,7 @@ urlpatterns = [
     # Lorebooks
     path("app/lorebooks", lorebooks.mine, name="lorebooks"),
     path("app/lorebooks/import", lorebooks.import_books, name="lorebook-import"),
+    path("app/lorebooks/scans", lore_scans.scan_settings, name="lore-scans"),
     path("app/lorebooks/check", lore_entries.check, name="lorebook-check"),
     path("app/lorebooks/<str:uid>", lore_entries.page, name="lorebook"),
     path("app/lorebooks/<str:uid>/entries", lore_entries.change, name="lorebook-change"),
