@@ -12,6 +12,7 @@ from characters.spoken import Spoken, spoken
 from chats import calling
 from chats.calling import Asked
 from chats.models import Chat, Turn
+from chats.settings import note_of
 from chats.state import State, state_of
 from chats.tree import Node
 from engine.assemble import (
@@ -149,7 +150,7 @@ def note_in_force(chat: Chat, path: Sequence[Node]) -> Note | None:
 
     Without a note of its own a chat has an empty one, so that lore can hang beside it.
     """
-    note = msgspec.convert(chat.note, Note, strict=False) if chat.note else Note()
+    note = note_of(chat)
     if note.interval <= 0:
         return None
     # What lies before the part of the chat that was read counts as taking turns.

@@ -10,6 +10,7 @@ from accounts.models import User
 from chats import queries
 from chats.models import Message, Revision, Turn
 from core.errors import NotFound
+from engine.parts import Block
 from lore.activation import Verdict
 from lore.reasons import why
 
@@ -50,7 +51,8 @@ def inspect(*, user: User, message_uid: str) -> Inspection:
     if message.role != Message.Role.ASSISTANT or turn is None or not turn.manifest:
         raise NotFound("No prompt was kept for this message.", code="prompt_not_found")
     record = turn.manifest
-    blocks = [_block(block) for block in record.get("blocks", [])]
+    # Through the type, because prompts that were kept before it grew lack some of its fields.
+    blocks = msgspec.to_builtins(msgspec.convert(record.get("blocks", []), list[Block]))
     lore = record.get("lore") or {}
     return Inspection(
         message=message,
@@ -64,11 +66,6 @@ def inspect(*, user: User, message_uid: str) -> Inspection:
         persona=(record.get("persona") or {}).get("name", ""),
         comments=record.get("comments", []),
     )
-
-
-def _block(saved: dict[str, Any]) -> dict[str, Any]:
-    defaults = {"text": "", "kept": True, "reason": "", "messages": None, "depth": None}
-    return {**defaults, **saved}
 
 
 def _verdict(saved: dict[str, Any], books: dict[str, Any]) -> dict[str, Any]:

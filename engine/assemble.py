@@ -65,9 +65,8 @@ def assemble(
     if expand is None:
         expand = Expander(MacroContext(char=parts.character.spoken_name, user=parts.user_name))
     draft = Draft(parts, budget, counter, expand)
-    draft.fit()
+    tokens = draft.fit()
     written = _Writer(draft)
-    tokens = draft.total()
     manifest = Manifest(
         blocks=(*written.blocks, *draft.cut),
         budget_tokens=draft.budget,

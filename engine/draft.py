@@ -68,17 +68,24 @@ class Draft:
             total += self.sized(SUMMARY_TITLE) + self.sized(self.summary)
         return total
 
-    def fit(self) -> None:
-        """Cut until it fits: examples, the oldest history, memories, lore, then the rest."""
-        excess = self.total() - self.budget
+    def fit(self) -> int:
+        """Cut until it fits: examples, the oldest history, memories, lore, then the rest.
+
+        Returns the tokens of what stays.
+        """
+        total = self.total()
+        excess = total - self.budget
+        if excess <= 0:
+            return total
         for cut in (self._first_cuts, self._examples, self._history, self._memories, self._rest):
             if excess <= 0:
-                return
+                break
             excess = cut(excess)
         if excess > 0:
             # What must stay is larger than the window: keep the instructions whole and trust
             # the upstream's own limit. The manifest says so.
             self._note("overflow", "prompt", excess, reason="cannot be cut")
+        return self.total()
 
     def _note(
         self, name: str, source: str, tokens: int, *, reason: str = _OVER, **more: Any

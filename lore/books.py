@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from lore import decorators
 from lore.decorators import Decorators
+from lore.editing import title_of
 from lore.matching import Key, Words
 from lore.scene import SOURCES, Strategy
 from lore.values import DEPTH_MOST, Book, Entry
@@ -55,9 +56,7 @@ class Item:
 
     @property
     def title(self) -> str:
-        """What an editor calls it."""
-        entry = self.entry
-        return entry.comment or entry.name or ", ".join(entry.keys[:3]) or f"Entry {entry.uid}"
+        return title_of(self.entry)
 
     @property
     def keys(self) -> tuple[Key, ...]:

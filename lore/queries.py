@@ -13,7 +13,7 @@ from core.prepared import Select
 from lore.books import CompiledBook, Scope, compile_book
 from lore.models import Binding, Lorebook
 from lore.scene import Settings
-from lore.values import Book
+from lore.values import Book, stored_book
 
 COMPILED_MOST = 64
 SETTINGS = "scan_settings"
@@ -106,7 +106,7 @@ def book_at(uid: str, number: int) -> Book:
 
 def _book(uid: str) -> Book:
     row = Lorebook.objects.values_list("book", flat=True).get(uid=uid)
-    return msgspec.convert(row, Book, strict=False)
+    return stored_book(row)
 
 
 @lru_cache(maxsize=COMPILED_MOST)

@@ -18,7 +18,7 @@ from lore import formats
 from lore.models import Binding, Lorebook, LorebookVersion
 from lore.queries import SETTINGS
 from lore.scene import Settings
-from lore.values import Book
+from lore.values import Book, stored_book
 
 VERSIONS_KEPT: Final = 50
 NAME_CHARS_MOST: Final = 200
@@ -71,12 +71,12 @@ def copy_lorebook(*, owner: User, source: Lorebook) -> Lorebook:
 
 def book_of(lorebook: Lorebook) -> Book:
     """The lorebook as a value."""
-    return msgspec.convert(lorebook.book, Book, strict=False)
+    return stored_book(lorebook.book)
 
 
 def book_of_version(version: LorebookVersion) -> Book:
     """What the lorebook said at that version."""
-    return msgspec.convert(version.book, Book, strict=False)
+    return stored_book(version.book)
 
 
 def save_book(*, lorebook: Lorebook, book: Book, number: int, note: str = "") -> Lorebook:

@@ -122,3 +122,8 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[Entry, ...] = ()
     unknown: dict[str, Any] = {}
     form: str = ""
+
+
+def stored_book(value: Any) -> Book:
+    """The book in JSON that `msgspec.to_builtins` made of one."""
+    return msgspec.convert(value, Book, strict=False)

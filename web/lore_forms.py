@@ -8,6 +8,7 @@ from django import forms
 from catalog.models import Project
 from core.text import clean
 from lore.models import Lorebook
+from lore.scene import Settings
 from lore.values import Book, CharacterFilter, Entry, Logic, Position, Role
 from web.forms import CardsField, ManyFilesInput
 
@@ -302,13 +303,10 @@ class BooksForm(forms.Form):
     )
 
 
-class TrialForm(forms.Form):
-    """A text to try a lorebook on, and the settings to do it with."""
+class _RulesForm(forms.Form):
+    """The rules of a scan that can be tried out and can be kept."""
 
-    text = _Lines(rows=8, css="prose-field", label="Text")
-    character = forms.ChoiceField(required=False, label="As if talking to")
     scan_depth = forms.IntegerField(label="Scan depth", min_value=0, max_value=1000)
-    budget_tokens = forms.IntegerField(label="Budget in tokens", min_value=0, max_value=10_000_000)
     max_recursion_steps = forms.IntegerField(
         label="Passes at most", min_value=0, max_value=1000, help_text="0: as many as it takes."
     )
@@ -323,24 +321,29 @@ class TrialForm(forms.Form):
     case_sensitive = forms.BooleanField(required=False, label="Upper and lower case differ")
     match_whole_words = forms.BooleanField(required=False, label="Whole words only")
     use_group_scoring = forms.BooleanField(required=False, label="Groups go by keys found")
+
+    def settings(self) -> dict[str, Any]:
+        """What was given, as fields of `lore.scene.Settings`."""
+        names = Settings.__struct_fields__
+        return {name: value for name, value in self.cleaned_data.items() if name in names}
+
+
+class TrialForm(_RulesForm):
+    """A text to try a lorebook on, and the settings to do it with."""
+
+    text = _Lines(rows=8, css="prose-field", label="Text")
+    character = forms.ChoiceField(required=False, label="As if talking to")
+    budget_tokens = forms.IntegerField(label="Budget in tokens", min_value=0, max_value=10_000_000)
     seed = forms.CharField(
         required=False, max_length=200, label="Luck", help_text="The same word, the same dice."
     )
-
-    SETTINGS: Final = (
-        "scan_depth", "budget_tokens", "max_recursion_steps", "min_activations", "recursive",
-        "include_names", "case_sensitive", "match_whole_words", "use_group_scoring",
-    )  # fmt: skip
 
     def __init__(self, *args: Any, characters: list[tuple[str, str]], **options: Any) -> None:
         super().__init__(*args, **options)
         self.fields["character"].choices = [("", "Nobody"), *characters]  # type: ignore[attr-defined]
 
-    def settings(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.SETTINGS}
 
-
-class ScanForm(forms.Form):
+class ScanForm(_RulesForm):
     """How lorebooks are scanned: every field of `lore.scene.Settings` but the absolute budget."""
 
     scan_depth = forms.IntegerField(
@@ -360,26 +363,9 @@ class ScanForm(forms.Form):
             (0, "All books alike"), (1, "The character's first"), (2, "Those of every chat first"),
         ],
     )  # fmt: skip
-    recursive = forms.BooleanField(required=False, label="Entries may call up others")
-    max_recursion_steps = forms.IntegerField(
-        label="Passes at most", min_value=0, max_value=1000, help_text="0: as many as it takes."
-    )
-    min_activations = forms.IntegerField(
-        label="Look further back until",
-        min_value=0,
-        max_value=1000,
-        help_text="So many entries fired. 0: no further.",
-    )
     min_activations_depth_max = forms.IntegerField(
         label="But no further than",
         min_value=0,
         max_value=1000,
         help_text="So many messages. 0: to the beginning.",
     )
-    match_whole_words = forms.BooleanField(required=False, label="Whole words only")
-    case_sensitive = forms.BooleanField(required=False, label="Upper and lower case differ")
-    include_names = forms.BooleanField(required=False, label="Names of speakers count as text")
-    use_group_scoring = forms.BooleanField(required=False, label="Groups go by keys found")
-
-    def settings(self) -> dict[str, Any]:
-        return {name: self.cleaned_data[name] for name in self.fields}

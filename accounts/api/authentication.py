@@ -6,6 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from accounts.keys import authenticate
+from accounts.models import User
 
 _BEARER = "bearer "
 
@@ -26,3 +27,10 @@ class KeyAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def user_of(request: Request) -> User:
+    """The person behind a request that was let in."""
+    user: Any = request.user
+    assert isinstance(user, User)
+    return user

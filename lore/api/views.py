@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from accounts.api.authentication import user_of
 from accounts.models import User
 from catalog.models import Project
 from core.errors import Conflict, Invalid, NotFound
@@ -33,12 +34,6 @@ from lore.values import Book, Entry
 CastOf = Callable[[User, str], Cast]
 _ID = OpenApiParameter("lorebook_id", str, OpenApiParameter.PATH, description="Number or uid.")
 _LISTING = ("description", "tagline", "nsfw")
-
-
-def _user(request: Request) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user
 
 
 def _given(kind: type[Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -69,7 +64,7 @@ class LorebooksView(APIView):
         given = _given(NewLorebookSerializer, request)
         book = _book(Book(name=given["name"]), given)
         lorebook = services.create_lorebook(
-            owner=_user(request), name=given["name"], book=book, **_listing(given)
+            owner=user_of(request), name=given["name"], book=book, **_listing(given)
         )
         return Response(CreatedSerializer(lorebook).data)
 
@@ -83,7 +78,7 @@ class LorebookView(APIView):
     )
     def get(self, request: Request, lorebook_id: str) -> Response:
         """One's own lorebook, or one that somebody shares, with its entries."""
-        lorebook = queries.get_visible(_user(request), _uid(lorebook_id))
+        lorebook = queries.get_visible(user_of(request), _uid(lorebook_id))
         return Response(described(lorebook, book_of(lorebook)))
 
     @extend_schema(
@@ -95,7 +90,7 @@ class LorebookView(APIView):
     )
     def put(self, request: Request, lorebook_id: str) -> Response:
         """Change what is given and leave the rest. The book before the change can be had back."""
-        lorebook = queries.get_owned(_user(request), _uid(lorebook_id))
+        lorebook = queries.get_owned(user_of(request), _uid(lorebook_id))
         given = _given(LorebookChangeSerializer, request)
         if given.get("version", lorebook.number) != lorebook.number:
             raise Conflict(
@@ -115,7 +110,7 @@ class LorebookView(APIView):
     )
     def delete(self, request: Request, lorebook_id: str) -> Response:
         """Move a lorebook to the trash. It applies nowhere from then on."""
-        services.trash_lorebook(lorebook=queries.get_owned(_user(request), _uid(lorebook_id)))
+        services.trash_lorebook(lorebook=queries.get_owned(user_of(request), _uid(lorebook_id)))
         return Response(status=204)
 
 
@@ -133,7 +128,7 @@ class DryRunView(APIView):
     )
     def post(self, request: Request, lorebook_id: str) -> Response:
         """Say which entries a text would call up, and why or why not. Changes nothing."""
-        user = _user(request)
+        user = user_of(request)
         lorebook = queries.get_visible(user, _uid(lorebook_id))
         given = _given(DryRunSerializer, request)
         cast = self._cast(user, given.get("character_id", ""))

@@ -1,14 +1,12 @@
 """The resource API's views of personas."""
 
-from typing import Any
-
 from django.core.paginator import Paginator
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
+from accounts.api.authentication import user_of
 from personas import services
 from personas.api.serializers import (
     PageSerializer,
@@ -19,12 +17,6 @@ from personas.api.serializers import (
 )
 from personas.models import Persona
 from personas.queries import get_numbered, owned_by
-
-
-def _user(request: Request) -> User:
-    user: Any = request.user
-    assert isinstance(user, User)
-    return user
 
 
 def _told(request: Request, persona: Persona) -> Response:
@@ -43,7 +35,7 @@ class PersonasView(APIView):
         asked = PageSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         page, limit = asked.validated_data["page"], asked.validated_data["limit"]
-        found = Paginator(owned_by(_user(request)), limit)
+        found = Paginator(owned_by(user_of(request)), limit)
         rows = found.page(page).object_list if page <= found.num_pages else []
         body = {
             "personas": rows,
@@ -64,14 +56,14 @@ class PersonasView(APIView):
         """A new persona."""
         asked = PersonaWriteSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        return _told(request, services.create_persona(owner=_user(request), **asked.values()))
+        return _told(request, services.create_persona(owner=user_of(request), **asked.values()))
 
 
 class PersonaView(APIView):
     @extend_schema(operation_id="get_persona", responses=PersonaSerializer, tags=["persona"])
     def get(self, request: Request, persona_id: int) -> Response:
         """One of one's personas."""
-        return _told(request, get_numbered(_user(request), persona_id))
+        return _told(request, get_numbered(user_of(request), persona_id))
 
     @extend_schema(
         operation_id="update_persona",
@@ -81,7 +73,7 @@ class PersonaView(APIView):
     )
     def put(self, request: Request, persona_id: int) -> Response:
         """Change the fields that are sent and no others."""
-        persona = get_numbered(_user(request), persona_id)
+        persona = get_numbered(user_of(request), persona_id)
         asked = PersonaWriteSerializer(data=request.data, partial=True)
         asked.is_valid(raise_exception=True)
         return _told(request, services.update_persona(persona=persona, **asked.values()))
@@ -91,5 +83,5 @@ class PersonaView(APIView):
     )
     def delete(self, request: Request, persona_id: int) -> Response:
         """Delete a persona. Chats that wore it go on without it."""
-        services.delete_persona(persona=get_numbered(_user(request), persona_id))
+        services.delete_persona(persona=get_numbered(user_of(request), persona_id))
         return Response({"deleted": True})
