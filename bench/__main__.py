@@ -5,6 +5,7 @@ one worker on one core; the mock upstream and the client share the other. Method
 docs/performance.md.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -16,18 +17,19 @@ from pathlib import Path
 import uvloop
 
 from bench import measure, processes
-from bench.client import Target
+from bench.client import LONG, Target
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RESULTS = Path(__file__).parent / "results"
 
 
-async def round_of(target: Target, found: dict[str, list[float]]) -> None:
-    """Every repeatable figure of one target, once."""
+async def round_of(target: Target, number: int, found: dict[str, list[float]]) -> None:
+    """Every repeatable figure of one target, once. Each round has lanes of its own for CPU."""
+    first = 2 * number * measure.CLIENTS % measure.LANES
     found["ttft c=1 ms"].append(await measure.ttft(target, 1))
     found["ttft c=50 ms"].append(await measure.ttft(target, 50))
-    single = await measure.cpu(target, "chunks=1", 160)
-    burst = await measure.cpu(target, "chunks=200", 80)
+    single = await measure.cpu(target, "chunks=1", 160, first=first)
+    burst = await measure.cpu(target, "chunks=200", 80, first=first + measure.CLIENTS)
     found["cpu ms/request"].append(single)
     found["cpu s/1k chunks"].append(max(0.0, burst - single) / 199)
     middle, worst = await measure.lag(target)
@@ -40,7 +42,7 @@ async def run(targets: list[Target], upstream: Target) -> dict[str, dict[str, fl
     for number in range(ROUNDS):
         for target in targets:
             print(f"round {number + 1}: {target.name}", file=sys.stderr)
-            await round_of(target, found[target.name])
+            await round_of(target, number, found[target.name])
     for streams in (500, 1000):
         for target in targets:
             if target is upstream:
@@ -49,6 +51,13 @@ async def run(targets: list[Target], upstream: Target) -> dict[str, dict[str, fl
             grown, left = await measure.memory(target, upstream, streams)
             found[target.name][f"KiB/stream at {streams}"].append(grown)
             found[target.name][f"left after {streams} vanish"].append(left)
+    for target in targets:
+        print(f"with jobs, and long messages: {target.name}", file=sys.stderr)
+        row = found[target.name]
+        row["cpu ms with jobs"].append(await measure.cpu_with_jobs(target, 160, lanes="jobs"))
+        row["cpu ms/long request"].append(await measure.cpu(target, "chunks=1", 160, lanes=LONG))
+        later = await measure.cpu_with_jobs(target, 160, lanes=f"{LONG}er")
+        row["cpu ms long with jobs"].append(later)
     return {
         name: {figure: statistics.median(values) for figure, values in figures.items()}
         for name, figures in found.items()
@@ -98,4 +107,6 @@ def _peers() -> list:
 
 
 if __name__ == "__main__":
+    # Knows no arguments, and so no long run begins for one that is mistyped, or for --help.
+    argparse.ArgumentParser(prog="python -m bench", description=__doc__).parse_args()
     uvloop.run(main())

@@ -6,6 +6,9 @@ import re
 import time
 from dataclasses import dataclass, field
 
+LONG = "long"
+"""A lane that begins so gets messages of 3.8 KB, which fill a window in a few turns."""
+_FILLER = "The lamp swings and the road goes on. " * 100
 _STAMP = re.compile(rb"t(\d{6,}) ")
 
 
@@ -30,14 +33,13 @@ class Target:
     pids: tuple[int, ...] = ()
 
     def request(self, order: str, lane: str) -> bytes:
-        filler = "The lamp swings and the road goes on. " * 100
+        """4 KB: instructions, as tools send them along, and a message; or one long message."""
+        told, said = (0, 3800) if lane.startswith(LONG) else (3600, 200)
+        messages = [{"role": "user", "content": f"{_FILLER[:said]} {order}"}]
+        if told:
+            messages.insert(0, {"role": "system", "content": _FILLER[:told]})
         body = json.dumps(
-            {
-                "model": self.model,
-                "stream": True,
-                "user": lane,
-                "messages": [{"role": "user", "content": f"{filler[:3800]} {order}"}],
-            }
+            {"model": self.model, "stream": True, "user": lane, "messages": messages}
         ).encode()
         head = (
             f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"

@@ -4,6 +4,7 @@ The books are synthetic, three keys an entry, of which about one in a thousand e
 They are compiled before the measuring, as they are when Reverie serves.
 """
 
+import argparse
 import random
 import statistics
 import sys
@@ -54,7 +55,7 @@ def scene_of(book: Book, messages: int, chars: int, rng: random.Random) -> Scene
         words = rng.choices(common, k=chars // 11) + spread[number::messages]
         rng.shuffle(words)
         said.append(Said(("Ann", "Rex")[number % 2], " ".join(words)[:chars], number % 2 == 1))
-    return Scene(messages=tuple(said), length=messages, char_name="Rex")
+    return Scene(messages=tuple(said), length=messages, char_names=frozenset({"Rex"}))
 
 
 def naive(book: Book, scene: Scene, depth: int) -> list[int]:
@@ -105,4 +106,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m bench.lore", description=__doc__).parse_args()
     main()

@@ -11,7 +11,13 @@ from bench.client import Connection, Reply, Target
 from bench.processes import cpu_seconds, resident_kib
 
 LANES = 50
+CLIENTS = 8
+"""For CPU: each then adds few enough messages to stay within the window."""
 OPEN_SECONDS = 60
+SETTLE_SECONDS = 120
+QUIET_SECONDS = 20
+"""Jobs that nobody waits for begin within 15 s."""
+IDLE_CPU_SECONDS = 0.05
 
 
 async def _loop(target: Target, order: str, lane: str, times: int) -> list[Reply]:
@@ -31,8 +37,11 @@ async def sequential(target: Target, order: str, times: int) -> list[Reply]:
         connection.close()
 
 
-async def together(target: Target, order: str, clients: int, times: int) -> list[Reply]:
-    loops = [_loop(target, order, f"lane{i % LANES}", times) for i in range(clients)]
+async def together(
+    target: Target, order: str, clients: int, times: int, *, lanes: str = "lane", first: int = 0
+) -> list[Reply]:
+    """So many clients at once, each in a lane of its own."""
+    loops = [_loop(target, order, f"{lanes}{first + i}", times) for i in range(clients)]
     return [reply for replies in await asyncio.gather(*loops) for reply in replies]
 
 
@@ -47,12 +56,28 @@ async def ttft(target: Target, clients: int) -> float:
     return first_ms(await together(target, "chunks=10 every=0.04", clients, 6))
 
 
-async def cpu(target: Target, order: str, times: int, clients: int = 4) -> float:
-    """CPU milliseconds of the target for one request."""
+async def cpu(
+    target: Target, order: str, times: int, *, lanes: str = "lane", first: int = 0
+) -> float:
+    """CPU milliseconds of the target for one request, in lanes that no other measure fills."""
     await sequential(target, order, 5)
     before = cpu_seconds(target)
-    await together(target, order, clients, times // clients)
-    return (cpu_seconds(target) - before) * 1000 / (times // clients * clients)
+    await together(target, order, CLIENTS, times // CLIENTS, lanes=lanes, first=first)
+    return (cpu_seconds(target) - before) * 1000 / (times // CLIENTS * CLIENTS)
+
+
+async def cpu_with_jobs(target: Target, times: int, *, lanes: str) -> float:
+    """The same with all that requests leave to be done later; what an idle target does besides
+    is in it."""
+    before = cpu_seconds(target)
+    await together(target, "chunks=1", CLIENTS, times // CLIENTS, lanes=lanes)
+    quiet, started, last = 0, time.monotonic(), cpu_seconds(target)
+    while quiet < QUIET_SECONDS and time.monotonic() - started < SETTLE_SECONDS:
+        await asyncio.sleep(1)
+        now = cpu_seconds(target)
+        quiet = quiet + 1 if now - last < IDLE_CPU_SECONDS else 0
+        last = now
+    return (last - before) * 1000 / (times // CLIENTS * CLIENTS)
 
 
 async def lag(target: Target) -> tuple[float, float]:

@@ -14,10 +14,15 @@ def main() -> None:
     django.setup()
     from accounts.keys import issue_key
     from accounts.models import User
+    from billing.models import Plan
     from characters.models import Character
     from chats.models import Chat, Message
     from core.ids import new_uid
 
+    # Limits are counted and never reached.
+    Plan.objects.create(
+        slug="bench", name="Bench", is_default=True, requests_per_minute=10**6, concurrency=10**4
+    )
     owner = User.objects.get(handle="owner")
     luna = Character.objects.get(name="Luna", owner=owner)
     key, secret = issue_key(user=owner, name="bench")

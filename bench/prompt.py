@@ -5,6 +5,7 @@ turn costs when the process has seen the messages before. A turn itself reads no
 than its window holds (`chats.tree.path`); here the whole chat is handed over.
 """
 
+import argparse
 import statistics
 import sys
 import time
@@ -56,4 +57,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m bench.prompt", description=__doc__).parse_args()
     main()

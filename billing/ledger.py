@@ -5,19 +5,32 @@ zero. At any instant an account's balance is the sum of its entries and its held
 the sum of its open holds. All functions are synchronous and may run inside a transaction.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from billing.models import MICRO, Account, Charge, Hold, LedgerEntry, Usage
+from billing.limits import budgets
+from billing.limits.budgets import NO_KEY, KeyTerms
+from billing.models import (
+    AMOUNT_MOST,
+    BALANCE_MOST,
+    MICRO,
+    Account,
+    Charge,
+    Hold,
+    LedgerEntry,
+    Usage,
+)
 from billing.pricing import price
 from core import metrics
-from core.errors import InsufficientCredits, Invalid
-from core.prepared import Insert, Update, Write, write_together
+from core.errors import Conflict, InsufficientCredits, Invalid
+from core.prepared import Insert, Select, Update, Write, read_together, write_together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +64,12 @@ _insert_charge = Insert(Charge)
 _insert_usage = Insert(Usage, ignore_conflicts=True)
 _hold_credits = Update(
     lambda user_id, amount: (
-        Account.objects.filter(user_id=user_id, balance_micro__gte=F("held_micro") + amount),
+        Account.objects.filter(
+            user_id=user_id,
+            balance_micro__gte=F("held_micro") + amount,
+            budget_day_micro=None,
+            budget_month_micro=None,
+        ),
         {"held_micro": F("held_micro") + amount},
     ),
     returning=("id",),
@@ -93,26 +111,56 @@ def get_account(user_id: int) -> Account:
     with transaction.atomic():
         account, is_new = Account.objects.get_or_create(user_id=user_id)
         if is_new and settings.STARTING_GRANT_CREDITS:
-            _book(
-                account,
+            entry = LedgerEntry(
+                account=account,
                 key=f"start:{user_id}",
                 kind=LedgerEntry.Kind.GRANT,
                 amount_micro=settings.STARTING_GRANT_CREDITS * MICRO,
                 note="Starting grant",
             )
+            book(entry)
     account.refresh_from_db()
     return account
 
 
-def _book(
-    account: Account, *, key: str, kind: str, amount_micro: int, note: str = "", actor: str = ""
-) -> LedgerEntry:
-    """Write an entry and move the balance with it. The caller holds a transaction."""
-    entry = LedgerEntry.objects.create(
-        account=account, key=key, kind=kind, amount_micro=amount_micro, note=note, actor=actor
-    )
-    Account.objects.filter(pk=account.pk).update(balance_micro=F("balance_micro") + amount_micro)
-    return entry
+def lock_account(user_id: int) -> Account:
+    """The person's account, locked until the transaction ends that the caller has begun."""
+    opened = get_account(user_id)
+    return Account.objects.select_for_update(of=("self",)).get(pk=opened.pk)
+
+
+def book(entry: LedgerEntry) -> tuple[LedgerEntry, bool]:
+    """Write an entry and move its account's balance, once for its key.
+
+    Returns the entry of that key and whether it is new. Raises Conflict if the key has booked
+    something else, or the balance would leave what it may be.
+    """
+    amount = entry.amount_micro
+    if abs(amount) > AMOUNT_MOST:
+        raise Invalid(f"{AMOUNT_MOST // MICRO:,} credits is the most.", param="amount")
+    try:
+        with transaction.atomic():
+            entry.save(force_insert=True)
+            moved = Account.objects.filter(
+                pk=entry.account_id,
+                balance_micro__gte=F("held_micro") - amount,
+                balance_micro__lte=BALANCE_MOST - amount,
+            ).update(balance_micro=F("balance_micro") + amount)
+            if not moved:
+                raise Conflict("The balance cannot take this amount.", code="balance_out_of_range")
+    except IntegrityError:
+        first = LedgerEntry.objects.filter(key=entry.key).first()
+        if first is None:
+            raise
+        return _same(first, entry), False
+    return entry, True
+
+
+def _same(first: LedgerEntry, entry: LedgerEntry) -> LedgerEntry:
+    same = ("account_id", "amount_micro", "charge_id")
+    if any(getattr(first, name) != getattr(entry, name) for name in same):
+        raise Conflict("This key has booked something else before.", code="key_reused", param="key")
+    return first
 
 
 def grant(
@@ -121,51 +169,68 @@ def grant(
     """Give credits. The same `key` a second time gives nothing and returns the first entry."""
     if amount_micro <= 0:
         raise Invalid("A grant must be more than nothing.", param="amount")
-    account = get_account(user_id)
-    try:
-        with transaction.atomic():
-            return _book(
-                account,
-                key=f"grant:{key}",
-                kind=LedgerEntry.Kind.GRANT,
-                amount_micro=amount_micro,
-                note=note,
-                actor=actor,
-            )
-    except IntegrityError:
-        return LedgerEntry.objects.get(key=f"grant:{key}")
+    entry = LedgerEntry(
+        account=get_account(user_id),
+        key=f"grant:{key}",
+        kind=LedgerEntry.Kind.GRANT,
+        amount_micro=amount_micro,
+        note=note[:200],
+        actor=actor[:80],
+    )
+    return book(entry)[0]
 
 
-def reserve(*, user_id: int, key: str, amount_micro: int, seconds: int) -> None:
+def reserve(
+    *,
+    user_id: int,
+    key: str,
+    amount_micro: int,
+    seconds: int,
+    by: KeyTerms = NO_KEY,
+    also: Sequence[Write] = (),
+) -> None:
     """Set credits aside for work that begins. Raises InsufficientCredits; then nothing changed.
 
-    Work that costs nothing holds nothing.
+    Work that costs nothing holds nothing. `by` is the key it was asked for with, whose budget
+    counts besides the person's. `also` is written in the same trip.
     """
     if amount_micro == 0:
+        write_together(*also)
         return
     with transaction.atomic(savepoint=False):
-        account_id = _take(user_id, amount_micro)
-        if account_id is None:
-            get_account(user_id)
-            account_id = _take(user_id, amount_micro)
-        if account_id is not None:
-            _insert_hold(
+        taken = _take(user_id, amount_micro, by)
+        if isinstance(taken, int):
+            hold = _insert_hold.bind(
                 key=key,
-                account_id=account_id,
+                account_id=taken,
+                api_key=by.uid,
                 amount_micro=amount_micro,
                 expires_at=timezone.now() + timedelta(seconds=seconds),
             )
+            write_together(hold, *also)
             return
-    raise InsufficientCredits(
-        "You are out of credits for this reply. Add credits, or choose a free model.",
-        code="insufficient_quota",
-    )
+    # After the block: the transaction around it may go on, with less.
+    raise taken
 
 
-def _take(user_id: int, amount_micro: int) -> int | None:
-    """Move available credits to held ones if there are enough. Returns the account's id."""
-    row = _hold_credits(user_id=user_id, amount=amount_micro)
-    return None if row is None else int(row[0])
+def _take(user_id: int, amount_micro: int, by: KeyTerms) -> int | InsufficientCredits:
+    """Move available credits to held ones if there are enough: the account's id, or why not."""
+    # What nobody has, the database could not add up.
+    if not by.has_budget and amount_micro <= BALANCE_MOST:
+        row = _hold_credits(user_id=user_id, amount=amount_micro)
+        if row is not None:
+            return int(row[0])
+    account = lock_account(user_id)
+    if account.available_micro < amount_micro:
+        return InsufficientCredits(
+            "You are out of credits for this reply. Add credits, or choose a free model.",
+            code="insufficient_quota",
+        )
+    refusal = budgets.exceeded(account, by, amount_micro)
+    if refusal is not None:
+        return refusal
+    Account.objects.filter(pk=account.pk).update(held_micro=F("held_micro") + amount_micro)
+    return account.pk
 
 
 def settle(*, key: str, user_id: int, usage: Metered) -> int:
@@ -193,10 +258,16 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
 
 def _settle_again(key: str, user_id: int, usage: Metered) -> int:
     """No hold was open: it was settled before, or the work was free and is only counted."""
-    charged = Charge.objects.filter(key=key).values_list("amount_micro", flat=True).first()
-    if charged is None and not Hold.objects.filter(key=key).exists():
+    charges, holds = read_together(_charged.bind(key=key), _held.bind(key=key))
+    if not charges and not holds:
         write_together(_usage(key, user_id, usage, 0))
-    return charged or 0
+    return charges[0][0] if charges else 0
+
+
+_charged: Select[Any] = Select(
+    lambda key: Charge.objects.filter(key=key).values_list("amount_micro"), key=str
+)
+_held: Select[Any] = Select(lambda key: Hold.objects.filter(key=key).values_list("pk"), key=str)
 
 
 def extend(*, key: str, seconds: int) -> None:
@@ -243,6 +314,7 @@ def _usage(key: str, user_id: int, usage: Metered, amount: int) -> Write:
         character=usage.character,
         model=usage.model,
         prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
         completion_tokens=usage.completion_tokens,
         amount_micro=amount,
         estimated=usage.estimated,

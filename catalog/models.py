@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Upper
 
 from core.ids import new_uid, short
 
@@ -53,6 +54,7 @@ class Project(models.Model):
             models.Index(fields=("owner", "-updated_at"), name="catalog_project_by_owner"),
             models.Index(fields=("visibility", "-id"), name="catalog_project_listed"),
             models.Index(fields=("name",), name="catalog_project_by_name"),
+            models.Index(Upper("name"), name="catalog_project_by_upper"),
         )
 
     def __str__(self) -> str:

@@ -3,11 +3,14 @@
 from typing import Any, Final
 
 from accounts.models import User
+from billing import gates
 from characters.models import Character, CharacterPreference
 from core.errors import Invalid, NotFound
 from llm import registry
 from llm.models import Model
 
+OFF: Final = "model_off"
+PLAN: Final = "plan_required"
 CHOICES: Final = {
     "nsfw_intensity": CharacterPreference.Intensity,
     "narration_style": CharacterPreference.Narration,
@@ -27,18 +30,27 @@ def change_preference(*, user: User, character: Character, **given: Any) -> Char
     """Change the given wishes and no others.
 
     `model` is a slug, "" for the default; the others are named as in the table, "" for as the
-    character is. Raises NotFound for a model that is off, Invalid; then nothing changed.
+    character is. Raises NotFound for a model that is off, Forbidden for one that this person's
+    plan is not enough for, Invalid; then nothing changed.
     """
-    values = {field: _checked(field, value) for field, value in given.items()}
+    values = {field: _checked(user, field, value) for field, value in given.items()}
     preference, _ = CharacterPreference.objects.update_or_create(
         user=user, character=character, defaults=values
     )
     return preference
 
 
-def _checked(field: str, value: str) -> Any:
+def problem_of(user: User, slug: str) -> str:
+    """Why a model does not answer this person now: `OFF`, `PLAN`, or "" if it would."""
+    spec = registry.find_model(slug)
+    if spec is None:
+        return OFF
+    return "" if gates.may_use(user.pk, spec) else PLAN
+
+
+def _checked(user: User, field: str, value: str) -> Any:
     if field == "model":
-        return _model(value) if value else None
+        return _model(user, value) if value else None
     if field not in CHOICES:
         raise Invalid(f"There is no preference {field}.", param=field)
     if value not in CHOICES[field].values:
@@ -46,8 +58,10 @@ def _checked(field: str, value: str) -> Any:
     return value
 
 
-def _model(slug: str) -> Model:
-    found = Model.objects.filter(slug=slug).first() if registry.find_model(slug) else None
-    if found is None:
-        raise NotFound("That model is not available.", code="model_not_found")
+def _model(user: User, slug: str) -> Model:
+    spec = registry.find_model(slug)
+    found = Model.objects.filter(slug=slug).first() if spec else None
+    if spec is None or found is None:
+        raise NotFound("That model is not available.", code="model_not_found", param="model")
+    gates.check(user.pk, spec)
     return found

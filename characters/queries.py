@@ -2,8 +2,8 @@
 
 import unicodedata
 
-from django.db import connection
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Upper
 
 from accounts.models import User
 from catalog.models import Project
@@ -35,8 +35,8 @@ def listed_for(user: User) -> QuerySet[Character]:
 
 def _listed_as(user: int, name: str) -> QuerySet[Character]:
     public = Q(visibility=Project.Visibility.PUBLIC)
-    rows = Character.objects.filter(Q(owner_id=user) | public, trashed_at=None, name__iexact=name)
-    return rows.only(*_IDENTITY)[:NAMESAKES_MOST]
+    rows = Character.objects.alias(shouted=Upper("name")).filter(shouted=name, trashed_at=None)
+    return rows.filter(Q(owner_id=user) | public).only(*_IDENTITY)[:NAMESAKES_MOST]
 
 
 _named: Select[Character] = Select(_listed_as, user=int, name=str)
@@ -47,7 +47,7 @@ def named(user: User, name: str) -> list[Character]:
     text = unicodedata.normalize("NFC", " ".join(name.split()))
     if not text.isascii():
         return _named_in_any_script(user, text)
-    return _named.all(user=user.pk, name=connection.ops.prep_for_iexact_query(text))
+    return _named.all(user=user.pk, name=text.upper())
 
 
 def _named_in_any_script(user: User, name: str) -> list[Character]:
@@ -66,6 +66,18 @@ def get_visible(user: User, uid: str) -> Character:
     if character is None:
         raise NotFound("There is no such character.", code="character_not_found")
     return character
+
+
+def get_by_any_id(user: User, text: str) -> Character:
+    """A character this person may talk to, by its uid or number, with or without `character_`."""
+    name = text.removeprefix("character_")
+    if name.isascii() and name.isdecimal():
+        found = visible_to(user).filter(pk=min(int(name[:20]), 2**62)).first()
+    else:
+        found = visible_to(user).filter(uid=name).first()
+    if found is None:
+        raise NotFound("There is no such character.", code="character_not_found")
+    return found
 
 
 def get_owned(user: User, uid: str) -> Character:

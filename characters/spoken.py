@@ -4,6 +4,7 @@ Read and compiled once per process and version; every change of a character give
 """
 
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ _SPOKEN: Final = (
     "scenario",
     "first_mes",
     "alternate_greetings",
+    "group_only_greetings",
     "mes_example",
     "system_prompt",
     "post_history_instructions",
@@ -33,11 +35,18 @@ _SPOKEN: Final = (
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """What goes into prompts of one version. `tags` are for lore that asks for them."""
+    """What goes into prompts of one version. `names` and `tags` are for lore that asks for them.
+
+    Lorebooks of other programs call a character by the name of its card's file, so `names` has
+    that too; `tags` are as written and as listed. `group_greetings` are ways to begin a scene
+    that others are in.
+    """
 
     parts: CharacterParts
     book: CompiledBook | None
+    names: frozenset[str]
     tags: frozenset[str]
+    group_greetings: tuple[str, ...] = ()
 
 
 def spoken(character: Character, number: int = 0) -> Spoken:
@@ -49,19 +58,20 @@ def spoken(character: Character, number: int = 0) -> Spoken:
 def _read(uid: str, number: int, current: int) -> Spoken:
     if number != current:
         rows = CharacterVersion.objects.filter(character__uid=uid, number=number)
-        card = rows.values_list("card", flat=True).first()
-        if card is not None:
-            return _of_card(card["data"], uid, number)
-    row = Character.objects.filter(uid=uid).values("name", "card_tags", *_SPOKEN).get()
-    return _of_card({**row, "tags": row["card_tags"]}, uid, number)
+        kept = rows.values_list("card", "character__original__filename").first()
+        if kept is not None:
+            card, filename = kept
+            return _of_card(card["data"], uid, filename or "")
+    fields = ("name", "card_tags", "original__filename", *_SPOKEN)
+    row = Character.objects.filter(uid=uid).values(*fields).get()
+    return _of_card({**row, "tags": row["card_tags"]}, uid, row["original__filename"] or "")
 
 
-def _of_card(data: dict[str, Any], uid: str, number: int) -> Spoken:
+def _of_card(data: dict[str, Any], uid: str, filename: str) -> Spoken:
     def text(name: str) -> str:
         return str(data.get(name) or "")
 
     note, depth, role = _depth_prompt(data.get("extensions") or {})
-    greetings = (data.get("first_mes"), *(data.get("alternate_greetings") or ()))
     parts = CharacterParts(
         name=text("name"),
         spoken_name=text("nickname") or text("name"),
@@ -76,11 +86,19 @@ def _of_card(data: dict[str, Any], uid: str, number: int) -> Spoken:
         role=ROLES[role],
         version=text("character_version"),
         creator_notes=text("creator_notes"),
-        greetings=tuple(g for g in greetings if isinstance(g, str) and g.strip()),
+        greetings=_greetings(data.get("first_mes"), *(data.get("alternate_greetings") or ())),
     )
     book = data.get("character_book")
-    tags = frozenset(str(tag) for tag in data.get("tags") or ())
-    return Spoken(parts, _compiled(book, uid) if book else None, tags)
+    tags = [str(tag) for tag in data.get("tags") or ()]
+    listed = [" ".join(tag.split()).lower() for tag in tags]
+    in_groups = _greetings(*(data.get("group_only_greetings") or ()))
+    names = frozenset({parts.name, PurePath(filename).stem} - {""})
+    compiled = _compiled(book, uid) if book else None
+    return Spoken(parts, compiled, names, frozenset((*tags, *listed)), in_groups)
+
+
+def _greetings(*texts: Any) -> tuple[str, ...]:
+    return tuple(text for text in texts if isinstance(text, str) and text.strip())
 
 
 def _compiled(book: dict[str, Any], uid: str) -> CompiledBook:

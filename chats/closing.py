@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from billing import ledger
 from billing.ledger import Metered
-from chats import tree
+from chats import embedding, exchanges, memorising, recording, remembering, tree
 from chats.models import Chat, Message, Revision, Turn
 from chats.services import line_of
 from chats.values import Closed, Opened, Outcome
-from core.prepared import Update
+from core.prepared import Update, Write, write_together
 
 _FREE: dict[str, Any] = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
 _release = Update(
@@ -30,7 +30,7 @@ _release_with_line = Update(
 _end_turn = Update(
     lambda uid, **fields: (
         Turn.objects.filter(uid=uid, state=Turn.State.RUNNING),
-        {**fields, "partial": ""},
+        {**fields, "partial": "", "changes": None},
     ),
     uid=str,
     state=str,
@@ -54,14 +54,10 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
             return Closed(message_uid="", amount_micro=amount, version=0)
         if not _finish_row(opened, outcome, amount):
             return Closed(message_uid="", amount_micro=0, version=opened.version)
-        saved = _save_reply(opened, outcome) if outcome.text else False
-        if saved:
-            line = line_of(outcome.text)
-            _release_with_line(chat=opened.chat_uid, turn=opened.uid, line=line)
-        else:
-            _release(chat=opened.chat_uid, turn=opened.uid)
+        has_reply = bool(outcome.text or outcome.tool_calls)
+        _save_and_release(opened, outcome, has_reply=has_reply)
     return Closed(
-        message_uid=opened.reply_uid if outcome.text else "",
+        message_uid=opened.reply_uid if has_reply else "",
         amount_micro=amount,
         version=opened.version + 1,
     )
@@ -69,7 +65,8 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
 
 def _settle(opened: Opened, outcome: Outcome) -> int:
     """Charge what was produced; nothing if nothing was."""
-    if not (outcome.text or outcome.reasoning or outcome.completion_tokens):
+    is_void = outcome.state == Turn.State.VOIDED
+    if is_void or not (outcome.text or outcome.reasoning or outcome.completion_tokens):
         ledger.void(key=opened.hold_key)
         return 0
     return ledger.settle(
@@ -108,13 +105,29 @@ def _finish_row(opened: Opened, outcome: Outcome, amount: int) -> bool:
     return bool(changed)
 
 
-def _save_reply(opened: Opened, outcome: Outcome) -> bool:
-    """Put the reply in its place. If what it answers was deleted meanwhile, it goes with it."""
-    if opened.kind == Turn.Kind.CONTINUE:
-        return _extend(opened, outcome)
+def _save_and_release(opened: Opened, outcome: Outcome, *, has_reply: bool) -> None:
+    is_new = has_reply and opened.kind != Turn.Kind.CONTINUE
+    reply = [_reply(opened, outcome)] if is_new else []
+    is_saved = is_new or (has_reply and _extend(opened, outcome))
+    chat, turn = opened.chat_uid, opened.uid
+    if is_saved and outcome.text:
+        release = _release_with_line.bind(chat=chat, turn=turn, line=line_of(outcome.text))
+    else:
+        release = _release.bind(chat=chat, turn=turn)
+    write_together(*reply, release)
+    if is_saved:
+        recording.record(opened, outcome)
+    if is_saved and outcome.text:
+        memorising.after_turn(opened)
+        embedding.embed_later(opened.chat_uid, opened.user_id)
+
+
+def _reply(opened: Opened, outcome: Outcome) -> Write:
+    """The reply in its place. If what it answers was deleted meanwhile, it goes with it."""
     if opened.has_versions:
         tree.clear(opened.chat_uid, opened.place)
-    tree.add(
+        remembering.path_changed(opened.chat_uid, opened.place.position)
+    return tree.added(
         opened.place,
         uid=opened.reply_uid,
         chat_id=opened.chat_uid,
@@ -128,8 +141,8 @@ def _save_reply(opened: Opened, outcome: Outcome) -> bool:
         surface=str(opened.surface),
         turn=opened.uid,
         state=opened.state,
+        tool_calls=exchanges.stored(outcome.tool_calls),
     )
-    return True
 
 
 def _extend(opened: Opened, outcome: Outcome) -> bool:
@@ -144,6 +157,7 @@ def _extend(opened: Opened, outcome: Outcome) -> bool:
         state=opened.state,
         edited_at=timezone.now(),
     )
+    remembering.message_rewritten(reply, grew=True)
     return True
 
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import msgspec
 
 from accounts.models import User
 from characters.models import CharacterPreference
 from characters.spoken import Spoken, spoken
-from chats import calling
+from chats import calling, recalling
 from chats.calling import Asked
 from chats.models import Chat, Turn
+from chats.recalling import Called
 from chats.settings import note_of
 from chats.state import State, state_of
 from chats.tree import Node
+from core.prepared import read_together
 from engine.assemble import (
     Budget,
+    Covered,
     HistoryMessage,
     PersonaParts,
     Preferences,
@@ -24,26 +27,38 @@ from engine.assemble import (
     PromptParts,
     assemble,
 )
+from engine.cover import story_so_far
 from engine.expander import Expander
 from engine.macros import MacroContext
-from engine.parts import Note, Role
+from engine.parts import Note
 from engine.tokens import default_counter
 from engine.types import GenerationRequest, Sampling
 from llm.registry import ModelSpec
 from lore.activation import Activation
 from lore.books import Bound
+from lore.queries import uses_of
 from lore.timed import State as Timed
+from memory.summaries import covers, due_to
+from memory.vectors import Question
 from personas.models import Persona
-from personas.queries import worn
+from personas.queries import worn_by
 
 VERDICTS_KEPT = 400
-_TRIGGERS: dict[str, str] = {Turn.Kind.REGENERATE: "swipe", Turn.Kind.CONTINUE: "continue"}
+_NORMAL = frozenset({"normal"})
+# Making a reply anew is a new version of it here: what other programs call either name.
+_TRIGGERS: dict[str, frozenset[str]] = {
+    Turn.Kind.REGENERATE: frozenset({"swipe", "regenerate"}),
+    Turn.Kind.CONTINUE: frozenset({"continue"}),
+}
 
 
 class Moment(NamedTuple):
     """A turn that is about to be answered, as far as its prompt is concerned.
 
-    `path` ends with what is answered; `reply_uid` is the message that will be written.
+    `path` ends with what is answered; `reply_uid` is the message that will be written. `is_again`
+    says that the chat shows messages below the path. `tokens_beside` go to the model besides the
+    prompt: tools, and what they answered. `lists_handles` says whether memories are listed with
+    what tools call them by. `meaning` is what is answered as a vector.
     """
 
     chat: Chat
@@ -56,47 +71,88 @@ class Moment(NamedTuple):
     reply_tokens: int
     now: datetime
     prefill: str = ""
+    is_again: bool = False
+    tokens_beside: int = 0
+    lists_handles: bool = False
+    meaning: Question | None = None
 
 
 class Composed(NamedTuple):
-    """The prompt, what lasts after it, and the record of how it came about."""
+    """The prompt, what lasts after it, and the record of how it came about.
+
+    What lies before position `summarise_to` should be summed up, and is not yet.
+    """
 
     prompt: Prompt
     state: State
     manifest: dict[str, Any]
+    summarise_to: int = 0
 
 
 def compose(moment: Moment) -> Composed:
     """The prompt for the next reply of a chat, within the model's window."""
     chat, user = moment.chat, moment.user
-    person = worn(user_id=user.pk, character=chat.character.uid, chosen=chat.persona_id or "")
+    character = chat.character.uid
+    people, uses = read_together(
+        worn_by(user_id=user.pk, character=character, chosen=chat.persona_id or ""),
+        uses_of(user_id=user.pk, character=character, chat=chat.uid),
+    )
+    person = people[0] if people else None
     voice = spoken(chat.character, chat.character_number)
-    budget = Budget(moment.spec.context_tokens, moment.reply_tokens)
+    budget = Budget(moment.spec.context_tokens - moment.tokens_beside, moment.reply_tokens)
     state = state_of(moment.path)
     note = note_in_force(chat, moment.path)
-    macros = _macros(moment, voice, person, state, note, budget)
+    story = _story(chat)
+    macros = _macros(moment, voice, person, state, note, budget, story)
     expand = Expander(macros)
     asked = Asked(
         user=user,
         user_name=_name(user, person),
-        character_uid=chat.character.uid,
         chat_uid=chat.uid,
         spoken=voice,
         persona=person,
         path=moment.path,
-        # Only looked at here; what it sets is set where it stands in the prompt.
-        note=Expander(macros)(note.text) if note else "",
-        trigger=_TRIGGERS.get(moment.kind, "normal"),
+        note=note.text if note else "",
+        look=Expander(macros),
+        triggers=_TRIGGERS.get(moment.kind, _NORMAL),
+        scenario=chat.scenario_text or voice.parts.scenario,
         reply_uid=moment.reply_uid,
         window_tokens=budget.prompt_tokens,
+        meaning=moment.meaning,
     )
-    bound = calling.books_for(asked)
+    bound = calling.books_for(asked, uses)
     found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
-    parts = _parts(moment, voice, person, note, found)
+    called = _call_to_mind(moment, voice, budget, found)
+    parts = _parts(moment, voice, person, note, found, called, story)
     prompt = assemble(parts, budget, counter=default_counter(), expand=expand)
+    recalling.note_used(chat, prompt, moment.now)
     after = state.after(prompt.changes, found.state if found else Timed())
-    return Composed(prompt, after, _manifest(prompt, bound, found, expand, person))
+    record = _manifest(prompt, bound, found, expand, person)
+    record |= recalling.record_of(called, prompt)
+    return Composed(prompt, after, record, due_to(parts.summaries, prompt.leaving))
+
+
+def _call_to_mind(
+    moment: Moment, voice: Spoken, budget: Budget, found: Activation | None
+) -> Called:
+    card, count = voice.parts, default_counter().count
+    fixed = (card.description, card.personality, card.scenario, card.mes_example)
+    told = (card.system_prompt, card.post_history_instructions, card.depth_prompt)
+    return recalling.call_up(
+        recalling.Asked(
+            chat=moment.chat,
+            path=moment.path,
+            user_name=moment.user.name,  # as messages name who said them
+            now=moment.now,
+            context_tokens=budget.context_tokens,
+            prompt_tokens=budget.prompt_tokens,
+            fixed_tokens=sum(map(count, (*fixed, *told))) + (found.tokens if found else 0),
+            is_again=moment.is_again,
+            reply_uid=moment.reply_uid,
+            meaning=moment.meaning,
+        )
+    )
 
 
 def _parts(
@@ -105,6 +161,8 @@ def _parts(
     person: Persona | None,
     note: Note | None,
     found: Activation | None,
+    called: Called,
+    story: tuple[Covered, ...],
 ) -> PromptParts:
     chat, path = moment.chat, moment.path
     return PromptParts(
@@ -117,10 +175,16 @@ def _parts(
         preferences=_preferences(moment.preference),
         lore=calling.parts_of(found),
         note=note,
+        memories=recalling.with_handles(called.items) if moment.lists_handles else called.items,
         history=_history(moment, voice, person),
         first_position=path[0].position if path else 0,
+        summaries=story,
         prefill=moment.prefill,
     )
+
+
+def _story(chat: Chat) -> tuple[Covered, ...]:
+    return covers(chat.notebook, chat.uid) if chat.notebook is not None else ()
 
 
 def _history(moment: Moment, voice: Spoken, person: Persona | None) -> tuple[HistoryMessage, ...]:
@@ -128,11 +192,12 @@ def _history(moment: Moment, voice: Spoken, person: Persona | None) -> tuple[His
     names: dict[str, str] = {}
     if moment.spec.template:
         names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
-    return tuple(
-        HistoryMessage(cast("Role", n.role), n.content, n.uid, names.get(n.role))
+    said = [
+        HistoryMessage(n.role, n.content, n.uid, names.get(n.role), n.position)  # type: ignore[arg-type]
         for n in moment.path
-        if not n.hidden
-    )
+        if not n.hidden and (n.content or not n.tool_calls)
+    ]
+    return tuple(said)
 
 
 def _name(user: User, person: Persona | None) -> str:
@@ -155,7 +220,7 @@ def note_in_force(chat: Chat, path: Sequence[Node]) -> Note | None:
         return None
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position // 2 if path else 0
-    asked = earlier + sum(node.role == "user" for node in path)
+    asked = earlier + [node.role for node in path].count("user")
     return note if asked % note.interval == 0 else None
 
 
@@ -166,6 +231,7 @@ def _macros(
     state: State,
     note: Note | None,
     budget: Budget,
+    story: tuple[Covered, ...],
 ) -> MacroContext:
     chat, card, path = moment.chat, voice.parts, moment.path
     last = {node.role: node.content for node in path[-8:]}
@@ -187,6 +253,7 @@ def _macros(
         last_user_message=last.get("user", ""),
         last_char_message=last.get("assistant", ""),
         last_message_id=path[-1].position if path else None,
+        summary=story_so_far(story) if story else "",
         authors_note=note.text if note else "",
         now=moment.now,
         idle=moment.now - chat.active_at if chat.active_at else None,
@@ -227,6 +294,7 @@ def _manifest(
             "verdicts": msgspec.to_builtins(found.verdicts[:VERDICTS_KEPT]),
             "tokens": found.tokens,
             "is_over_budget": found.is_over_budget,
+            "is_cut_short": found.is_cut_short,
             "slow_keys": found.slow_keys,
         }
     if expand.comments:

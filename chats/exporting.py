@@ -1,4 +1,4 @@
-"""Chats as files: what is shown as SillyTavern's JSON Lines or as text, or all branches in a zip.
+"""Chats as files: what is shown in the form of a program or as text, or all branches in a zip.
 
 Written while it is read, so that a long chat is never whole in memory.
 """
@@ -11,7 +11,7 @@ import msgspec
 
 from chats import kept, titles
 from chats.branching import Branch, Skeleton, branches
-from chats.files import ChatFile, Note, write_sillytavern, write_text
+from chats.files import OTHERS, ChatFile, Note, write_sillytavern, write_text
 from chats.models import Chat, ChatSource
 from chats.transcripts import (
     Batches,
@@ -29,6 +29,13 @@ BRANCHES_MOST: Final = 500
 def export_jsonl(chat: Chat) -> Iterator[bytes]:
     """The shown path as a file for SillyTavern, line by line; other versions as swipes."""
     return _written(_header(chat, variables_shown(chat)), messages_shown(chat))
+
+
+def export_for(program: str, chat: Chat) -> Iterator[bytes]:
+    """The shown path as a file for one of `OTHERS`, as much of it as that form can hold."""
+    return OTHERS[program](
+        _header(chat, None), lambda: (one for batch in messages_shown(chat) for one in batch)
+    )
 
 
 def export_text(chat: Chat) -> Iterator[bytes]:

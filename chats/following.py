@@ -2,6 +2,7 @@
 
 Every process that runs turns listens on its own channel group for two orders: stop a turn,
 and tell everybody its text so far. A follower takes the text from there, then the deltas.
+Orders to all processes (`core.orders`) arrive here as well.
 """
 
 import asyncio
@@ -9,7 +10,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chats import live, running
+from billing.queries import cached_tokens
+from chats import ending, exchanges, live, running
 from chats.models import Message, Turn
 from chats.node import NODE, group_of
 from chats.positions import Position
@@ -17,7 +19,10 @@ from core.errors import ProviderError, ReverieError, Unavailable
 from core.hop import hop
 from core.layers import layer
 from core.loop import spawn
+from core.orders import EVERYBODY
 from engine.events import Batch, Finished, ReasoningDelta, TextDelta, UsageReport
+from engine.tools import ToolCall, pieces_of
+from llm import registry
 
 POLL_SECONDS: Final = 2.0
 _FINISH_REASONS: Final = {"stop", "length", "tool_calls", "content_filter"}
@@ -36,16 +41,30 @@ def ensure_listening() -> None:
 async def _listen() -> None:
     channels = layer()
     channel = await channels.new_channel()
-    await channels.group_add(group_of(NODE), channel)
+    for group in (group_of(NODE), EVERYBODY):
+        await channels.group_add(group, channel)
+    task = asyncio.current_task()
     try:
-        while True:
+        # The client of Redis swallows a cancellation that meets it while it connects.
+        while task is not None and not task.cancelling():
             order = await channels.receive(channel)
             await _obey(order)
     finally:
-        await channels.group_discard(group_of(NODE), channel)
+        for group in (group_of(NODE), EVERYBODY):
+            await channels.group_discard(group, channel)
 
 
 async def _obey(order: dict[str, Any]) -> None:
+    match order["verb"]:
+        case "end":
+            ending.obey(order)
+        case "forget_models":
+            registry.forget()
+        case _:
+            await _obey_about_turn(order)
+
+
+async def _obey_about_turn(order: dict[str, Any]) -> None:
     driver = running.drivers.get(order["turn"])
     if driver is None:
         return
@@ -81,6 +100,8 @@ class Saved:
     turn: Turn
     text: str
     reasoning: str
+    calls: tuple[ToolCall, ...] = ()
+    cached_tokens: int = 0
 
     @property
     def has_ended(self) -> bool:
@@ -98,21 +119,26 @@ class Saved:
             batch.append(ReasoningDelta(piece))
         if piece := self.text[after.text :]:
             batch.append(TextDelta(piece))
+        batch += pieces_of(self.calls)
         return batch
 
     def tail(self) -> Batch:
         turn = self.turn
         reason = turn.finish_reason if turn.finish_reason in _FINISH_REASONS else "stop"
-        usage = UsageReport(turn.prompt_tokens, turn.completion_tokens, estimated=turn.estimated)
+        usage = UsageReport(
+            turn.prompt_tokens, turn.completion_tokens, self.cached_tokens, turn.estimated
+        )
         return [usage, Finished(reason)]  # type: ignore[arg-type]  # checked against the literals
 
 
 def read_saved(turn_uid: str) -> Saved:
     turn = Turn.objects.select_related("chat").defer("manifest").get(uid=turn_uid)
     reply = Message.objects.filter(uid=turn.reply, turn=turn.uid).first()
+    cached = cached_tokens(f"turn:{turn.uid}")
     if reply is None:
-        return Saved(turn, turn.partial, "")
-    return Saved(turn, reply.content, reply.reasoning)
+        return Saved(turn, turn.partial, "", cached_tokens=cached)
+    calls = exchanges.calls_in(reply.tool_calls)
+    return Saved(turn, reply.content, reply.reasoning, calls, cached)
 
 
 async def follow(turn_uid: str, after: Position | None = None) -> AsyncIterator[Batch]:

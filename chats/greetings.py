@@ -26,9 +26,13 @@ def of(
     now: datetime,
     persona: str = "",
     chat_uid: str = "",
+    in_group: bool = False,
 ) -> list[Greeting]:
-    """The greetings of a new chat: the scenario's own first, then the character's. Never blank."""
-    texts = list(voice.parts.greetings)
+    """The greetings of a new chat: the scenario's own first, then the character's. Never blank.
+
+    `in_group` takes the character's greetings for scenes that others are in.
+    """
+    texts = list(voice.group_greetings if in_group else voice.parts.greetings)
     if scenario is not None and scenario.greeting.strip():
         texts.insert(0, scenario.greeting)
     context = MacroContext(

@@ -20,6 +20,7 @@ from catalog.imported import find_target, note_import
 from catalog.models import ImportedFile
 from characters.models import Character
 from chats import kept
+from chats.embedding import embed_later
 from chats.files import ChatFile, Tree, merge_branches, read_chat
 from chats.files.reading import TITLE_CHARS_MOST
 from chats.models import Chat, ChatSource, Message
@@ -30,6 +31,7 @@ from core.errors import Invalid
 from lore.models import Binding, Lorebook
 from lore.queries import owned_by as lorebooks_of
 from lore.services import bind
+from memory.services import default_notebook
 from personas.models import Persona
 
 BATCH: Final = 500
@@ -143,6 +145,7 @@ def _store(storing: _Storing) -> ImportedChat:
             note=_note(storing.main),
             scenario_text=storing.main.scenario,
             persona=_persona(storing.owner, storing.main),
+            notebook=default_notebook(user=storing.owner, character=storing.character.uid),
         )
         rows = _rows(storing.tree, placed, dates, chat)
         while batch := list(islice(rows, BATCH)):
@@ -230,6 +233,7 @@ def _finish(storing: _Storing, chat: Chat, placed: Plot, dates: _Dates) -> None:
     for digest in storing.digests:
         key = _key(storing.character, digest)
         note_import(owner=storing.owner, kind=ImportedFile.Kind.CHAT, digest=key, target=chat.uid)
+    embed_later(chat.uid, chat.user_id)
 
 
 def _note(file: ChatFile) -> dict[str, Any]:

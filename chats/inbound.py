@@ -9,18 +9,24 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.keys import authenticate
-from accounts.models import ApiKey
-from billing import ledger
-from chats import context, opening, queries, services, tree
+from accounts.models import ApiKey, Scope
+from billing import gates, ledger
+from billing.limits.admission import Admission
+from billing.limits.terms import for_key
+from chats import abilities, context, exchanges, opening, queries, services, tree
+from chats.asking import ask
 from chats.models import Chat, Message, Surface, Turn
-from chats.resolve import PlainModel, Somebody, resolve
+from chats.questioning import Asked
+from chats.resolve import PlainModel, Somebody, find_plain_model, resolve
 from chats.sync import Line, Plan, plan
 from chats.values import Existing, Opened, Request
+from chats.voices import voice_of
 from core.errors import Conflict, Invalid
 from core.ids import new_uid
 from engine.tokens import default_counter
 from engine.types import ChatMessage, GenerationRequest, Sampling
 from llm.registry import ModelSpec
+from memory.vectors import Question
 
 LANE_CHARS = 200
 
@@ -29,11 +35,13 @@ LANE_CHARS = 200
 class Inbound:
     """One chat request of the OpenAI wire, in our words.
 
-    `lines` are the user and assistant messages, ending with the user's newest; `messages` are
-    all of them, for replies that leave no trace. `chat` is `new`, a chat id or "".
+    `lines` are the user and assistant messages, ending with the user's newest or with a call of
+    tools that was answered; `messages` are all of them, for replies that leave no trace. `chat`
+    is `new`, a chat id or "". `picture` is where the newest line has one, "" if it has none.
+    `is_lenient` leaves out parameters that a model does not honour, instead of refusing them.
     """
 
-    secret: str
+    secret: str = field(repr=False)
     ip: str | None
     model: str
     lines: Sequence[Line]
@@ -45,11 +53,27 @@ class Inbound:
     idempotency_key: str = ""
     retry_count: int = 0
     fingerprint: str = ""
+    admission: Admission = field(default_factory=Admission, compare=False)
+    picture: str = ""
+    is_lenient: bool = False
 
 
-def open_inbound(inbound: Inbound) -> Opened | Existing:
+def asked_inbound(inbound: Inbound) -> Asked | None:
+    """What is asked, if a character answers it from a stored conversation.
+
+    Raises Unauthenticated, as the opening would.
+    """
+    if not inbound.store or not inbound.lines or inbound.picture:
+        return None
+    if find_plain_model(inbound.model) is not None:
+        return None
+    key = _admitted(inbound)
+    return Asked(key.user_id, inbound.lines[-1].content, Surface.API)
+
+
+def open_inbound(inbound: Inbound, question: Question | None = None) -> Opened | Existing:
     """Begin, or find, the turn that answers this request. One database hop; synchronous."""
-    key = authenticate(inbound.secret, ip=inbound.ip)
+    key = _admitted(inbound)
     chat = _named_chat(key, inbound.chat)
     target = _target(key, inbound.model, chat)
     if isinstance(target, PlainModel):
@@ -60,15 +84,29 @@ def open_inbound(inbound: Inbound) -> Opened | Existing:
             code="missing_user_message",
             param="messages",
         )
+    if inbound.picture:
+        raise Invalid(
+            "Characters read text and cannot see pictures. Leave it out.",
+            code="unsupported_content",
+            param=inbound.picture,
+        )
     if not inbound.store:
         return _open_traceless(inbound, key, target)
     try:
         with transaction.atomic():
-            return _open_stored(inbound, key, target, chat)
+            return _open_stored(inbound, key, target, chat, question)
     except IntegrityError as error:
         # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
         # other one won. The next look finds what it made.
         raise opening.busy() from error
+
+
+def _admitted(inbound: Inbound) -> ApiKey:
+    """The key that asks, within its limits. What may attach to a turn takes no seat yet."""
+    key = authenticate(inbound.secret, ip=inbound.ip, needs=Scope.CHAT)
+    may_attach = bool(inbound.idempotency_key or inbound.retry_count)
+    inbound.admission.enter(key.user, for_key(key), for_turn=not may_attach)
+    return key
 
 
 def _named_chat(key: ApiKey, name: str) -> Chat | None:
@@ -93,7 +131,7 @@ def _target(key: ApiKey, model: str, chat: Chat | None) -> Somebody | PlainModel
 
 
 def _open_stored(
-    inbound: Inbound, key: ApiKey, target: Somebody, chat: Chat | None
+    inbound: Inbound, key: ApiKey, target: Somebody, chat: Chat | None, question: Question | None
 ) -> Opened | Existing:
     request = Request(
         user=key.user,
@@ -102,6 +140,8 @@ def _open_stored(
         sampling=inbound.sampling,
         idempotency_key=f"{key.uid}:{inbound.idempotency_key}" if inbound.idempotency_key else None,
         fingerprint=inbound.fingerprint,
+        question=question,
+        admission=inbound.admission,
     )
     earlier = _by_idempotency_key(request)
     if earlier is not None and earlier.state != Turn.State.VOIDED:
@@ -155,11 +195,11 @@ def _answer(
     inbound: Inbound, request: Request, target: Somebody, chat: Chat, *, is_new: bool
 ) -> Opened:
     """Align what the client sent with the chat and answer it."""
-    voice = opening.voice_of(request.user, chat.character)
-    path = tree.path(chat.uid, chars=voice.chars)
+    voice, path = opening.voice_and_path(request.user, chat)
+    path = exchanges.fill(inbound.lines, path)
     decided = _plan(inbound, path)
     if decided.outcome in ("branched", "new") and path and path[0].position > 0:
-        path = tree.path(chat.uid, chars=tree.ALL)
+        path = exchanges.fill(inbound.lines, tree.path(chat.uid, chars=tree.ALL))
         decided = _plan(inbound, path)
     if decided.outcome == "new" and not is_new:
         chat = _start(request, target, lane_of(inbound, request, target), greet=False)
@@ -171,13 +211,9 @@ def _answer(
 
 def _plan(inbound: Inbound, path: list[tree.Node]) -> Plan:
     """What the client's list means here. A lone message needs no comparing."""
-    if len(inbound.lines) == 1:
+    if len(inbound.lines) == 1 and not inbound.lines[0].calls:
         return Plan("appended", len(path) - 1, tuple(inbound.lines))
-    return plan(inbound.lines, _lines(path))
-
-
-def _lines(path: list[tree.Node]) -> list[Line]:
-    return [Line(node.role, node.content) for node in path]
+    return plan(inbound.lines, [exchanges.line_of(node) for node in path])
 
 
 def lane_of(inbound: Inbound, request: Request, target: Somebody) -> str:
@@ -216,20 +252,36 @@ def _start(request: Request, target: Somebody, lane_key: str, *, greet: bool) ->
 
 
 def _open_plain(inbound: Inbound, key: ApiKey, target: PlainModel) -> Opened:
-    """A catalogue model answers what was sent, as it was sent."""
+    """A catalogue model answers what was sent, as it was sent.
+
+    Raises Forbidden for a model above the person's plan, Invalid for what it cannot do.
+    """
+    gates.check(key.user_id, target.spec)
+    abilities.check_pictures(target.spec, inbound.messages)
+    inbound = _within(inbound, target.spec)
+    abilities.check(target.spec, inbound.sampling)
     counter = default_counter()
     tokens = sum(counter.count(message.content) + 4 for message in inbound.messages) + 3
     return _open_unstored(inbound, key, target.spec, inbound.messages, tokens, rule="model")
 
 
+def _within(inbound: Inbound, spec: ModelSpec) -> Inbound:
+    """The request without what the model does not honour, where its protocol allows that."""
+    if not inbound.is_lenient:
+        return inbound
+    return replace(inbound, sampling=abilities.without_beyond(spec, inbound.sampling))
+
+
 def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
     """The character answers from the client's own messages; nothing is kept but usage."""
     chat = Chat(uid="", user=key.user, character=target.character, scenario=target.scenario)
-    preference, spec = opening.voice_of(key.user, target.character)
+    preference, spec, fallback = voice_of(key.user, target.character)
+    inbound = _within(inbound, spec)
     path = [
-        tree.Node("", index, line.role, line.content) for index, line in enumerate(inbound.lines)
+        tree.Node("", i, line.role, line.content, tool_calls=exchanges.stored(line.calls))
+        for i, line in enumerate(inbound.lines)
     ]
-    prompt = context.compose(
+    asking = ask(
         context.Moment(
             chat=chat,
             user=key.user,
@@ -240,14 +292,22 @@ def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
             reply_uid="",
             reply_tokens=opening.reply_tokens(spec, inbound.sampling),
             now=timezone.now(),
-        )
-    ).prompt
+        ),
+        inbound.sampling,
+    )
     extra: dict[str, Any] = {
         "character_uid": target.character.uid,
         "character_name": target.character.name,
+        "fallback": fallback,
     }
     return _open_unstored(
-        inbound, key, spec, prompt.messages, prompt.tokens, rule=target.rule, **extra
+        inbound,
+        key,
+        spec,
+        asking.generation.messages,
+        asking.tokens,
+        rule=target.rule,
+        **extra,
     )
 
 
@@ -259,6 +319,7 @@ def _open_unstored(
     tokens: int,
     **extra: Any,
 ) -> Opened:
+    inbound.admission.begin(key.user, free=spec.free)
     limit = opening.reply_tokens(spec, inbound.sampling)
     sampling = context.sampling_for(inbound.sampling, None, max_tokens=limit)
     opened = Opened(
@@ -278,5 +339,6 @@ def _open_unstored(
         key=opened.hold_key,
         amount_micro=opening.hold_for(spec, tokens, limit),
         seconds=settings.TURN_LEASE_SECONDS * 20,
+        by=for_key(key),
     )
     return opened

@@ -6,20 +6,30 @@ for that.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from io import StringIO
 from typing import Any, Final
 
+import structlog
 from django.db import transaction
+from redis import RedisError
 
 from chats.positions import Position
 from core.errors import ReverieError
 from core.layers import layer
 from core.loop import spawn, submit
 from engine.events import Batch, ReasoningDelta, TextDelta, ToolCallDelta
+from engine.tools import ToolCall, gathered
+
+log = structlog.get_logger(__name__)
 
 COALESCE_SECONDS: Final = 0.06
 IDLE_SECONDS: Final = 10.0
+PUBLISH_SECONDS: Final = 1.0
+REST_SECONDS: Final = 2.0
+
+_silent_until = 0.0
 
 running: dict[str, "LiveTurn"] = {}
 """Turns of this process that have not ended, by turn uid."""
@@ -30,7 +40,19 @@ def group_of(chat_uid: str) -> str:
 
 
 async def publish(chat_uid: str, event: dict[str, Any]) -> None:
-    await layer().group_send(group_of(chat_uid), {"type": "chat.event", "event": event})
+    """Tell who watches the chat. A Redis that is down is left alone for a moment.
+
+    The turn goes on without: watchers catch up from the rows when they look again.
+    """
+    global _silent_until  # noqa: PLW0603 - the process's own
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            await layer().group_send(group_of(chat_uid), {"type": "chat.event", "event": event})
+    except (RedisError, OSError) as error:  # a TimeoutError is an OSError
+        _silent_until = time.monotonic() + REST_SECONDS
+        log.warning("watchers_not_told", error=type(error).__name__)
 
 
 def announce_change(chat_uid: str, version: int) -> None:
@@ -93,6 +115,11 @@ class LiveTurn:
     @property
     def reasoning(self) -> str:
         return self._reasoning.getvalue()
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The client's tools that were called."""
+        return gathered(self._tool_deltas)
 
     @property
     def has_output(self) -> bool:

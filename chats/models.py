@@ -1,5 +1,7 @@
 """Chat, the Message tree and Turn. Rules live in `tree`, `sync` and `turns`."""
 
+from typing import NamedTuple
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -28,6 +30,8 @@ class Chat(models.Model):
     `character_number` is the version of the character that the chat holds to; 0 follows the
     character as it changes. `note` is the author's note, JSON of `engine.parts.Note`;
     `custom_prompt` and `scenario_text` stand in for the card's own.
+
+    `path_version` grows when the shown path changes otherwise than by growing at its end.
     """
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
@@ -53,6 +57,10 @@ class Chat(models.Model):
     draft = models.TextField(blank=True)
     last_line = models.CharField(max_length=200, blank=True)
     version = models.PositiveIntegerField(default=0)
+    path_version = models.PositiveIntegerField(default=0)
+    notebook = models.ForeignKey(
+        "memory.Notebook", null=True, blank=True, on_delete=models.SET_NULL, related_name="chats"
+    )
     turn = models.CharField(max_length=24, blank=True, default="")
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     forked_from = models.CharField(max_length=24, blank=True, default="")
@@ -79,7 +87,8 @@ class Message(models.Model):
     `hidden` messages are shown to people and kept out of prompts.
 
     `state` is what lasts on this branch from here on: variables and timed lore (`chats.state`).
-    `extra` keeps what an imported file said beside, for export (`chats.kept`).
+    `extra` keeps what an imported file said beside, for export (`chats.kept`). `tool_calls` are
+    the client's tools that a reply called, as `engine.tools.ToolCall`, with what they answered.
     """
 
     class Role(models.TextChoices):
@@ -110,6 +119,7 @@ class Message(models.Model):
     surface = models.CharField(max_length=8, choices=Surface.choices, default=Surface.WEB)
     turn = models.CharField(max_length=24, blank=True, default="")
     state = models.JSONField(null=True, blank=True)
+    tool_calls = models.JSONField(null=True, blank=True)
     extra = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     edited_at = models.DateTimeField(null=True, blank=True)
@@ -171,11 +181,30 @@ class ChatSource(models.Model):
         return self.title or f"source {self.number}"
 
 
+class Cost(NamedTuple):
+    """What a reply used and cost, over all the turns that wrote a part of it."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    amount_micro: int = 0
+    estimated: bool = False
+
+    def plus(self, turn: "Turn") -> "Cost":
+        return Cost(
+            self.prompt_tokens + turn.prompt_tokens,
+            self.completion_tokens + turn.completion_tokens,
+            self.amount_micro + turn.amount_micro,
+            self.estimated or turn.estimated,
+        )
+
+
 class Turn(models.Model):
     """One request for a reply, from reserve to settle.
 
     `reply` is the uid the reply has or will have. `partial` is the text so far as of the last
-    heartbeat: what survives when the process is killed.
+    heartbeat: what survives when the process is killed. `changes` are those to the notebook that
+    the reply asked for (`memory.tools.Change`), and once it is closed those that were made
+    (`memory.changes.Made`).
     """
 
     class State(models.TextChoices):
@@ -213,9 +242,15 @@ class Turn(models.Model):
     estimated = models.BooleanField(default=False)
     amount_micro = models.BigIntegerField(default=0)
     manifest = models.JSONField(null=True, blank=True)
+    changes = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     first_token_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    # Set by `queries.receipts` only: what the manifest says of whose place the model took, and
+    # what the whole reply cost.
+    fallback: "dict[str, str] | None" = None
+    cost: "Cost | None" = None
 
     class Meta:
         indexes = (

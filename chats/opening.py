@@ -5,8 +5,9 @@ user's message, reads the context, assembles the prompt and reserves the credits
 fails, nothing has happened.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -15,22 +16,23 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing import ledger
+from billing.limits.terms import for_key
 from billing.pricing import price
-from characters.models import Character, CharacterPreference
-from chats import context, recovery, tree
+from characters.models import Character
+from chats import context, exchanges, recovery, remembering, tree
+from chats.asking import Asking, ask
 from chats.models import Chat, Message, Turn
 from chats.node import NODE
 from chats.sync import Line, Plan
 from chats.values import Opened, Request
-from core.errors import Conflict, Invalid, NotFound
+from chats.voices import Voice, pick, preference_row, voice_of
+from core.errors import Conflict, InsufficientCredits, Invalid, NotFound
 from core.ids import new_uid
-from core.prepared import Insert, Select, Update
+from core.prepared import Insert, Select, Update, Write, read_together, write_together
 from engine.types import Sampling
-from llm import registry
 from llm.registry import ModelSpec
 
 PROMPT_MARGIN_PERCENT = 25
-CHARS_PER_TOKEN_MOST = 8
 
 
 class Busy(Conflict):
@@ -46,26 +48,15 @@ def busy() -> Busy:
     )
 
 
-class Voice(NamedTuple):
-    """Which model speaks for a character to this person, and how they like it."""
-
-    preference: CharacterPreference | None
-    spec: ModelSpec
-
-    @property
-    def chars(self) -> int:
-        """How much text of a chat is read so that the model's window is filled."""
-        return self.spec.context_tokens * CHARS_PER_TOKEN_MOST
+def _is_leased(chat: Chat, now: datetime) -> bool:
+    return bool(chat.turn) and chat.lease_expires_at is not None and chat.lease_expires_at > now
 
 
-def lease(chat: Chat, turn_uid: str, now: datetime) -> None:
-    """Take the chat for one turn, or raise Busy. A lease that ran out is cleaned up first."""
-    if chat.turn and chat.lease_expires_at is not None:
-        if chat.lease_expires_at > now:
-            raise busy()
-        recovery.recover(chat.turn)
+def _take(chat: Chat, turn_uid: str, now: datetime, *also: Write) -> None:
+    """Take the lease of a locked chat, or raise Busy; `also` is written in the same trip."""
     until = now + timedelta(seconds=settings.TURN_LEASE_SECONDS)
-    if not _take_lease(chat=chat.uid, turn=turn_uid, now=now, until=until):
+    taken = _take_lease.bind(chat=chat.uid, turn=turn_uid, now=now, until=until)
+    if not write_together(taken, *also)[0]:
         raise busy()
     chat.version += 1
 
@@ -76,12 +67,17 @@ def open_planned(
     """Begin a turn that answers what `plan` adds to the shown path. Runs inside a transaction."""
     now = timezone.now()
     turn_uid = new_uid()
-    lease(chat, turn_uid, now)
+    if _is_leased(chat, now):
+        raise busy()
     kept = path[: plan.anchor + 1]
     if plan.trash_from is not None:
         tree.trash(path[plan.trash_from].uid, at=now)
     moved = _off_the_end(plan, path)
-    added = _append(chat, request, plan.add, kept, moved=moved, turn_uid=turn_uid)
+    added, writes = _append(chat, request, plan.add, kept, moved=moved, turn_uid=turn_uid)
+    if moved or plan.trash_from is not None:
+        remembering.path_changed(chat.uid, path[plan.anchor + 1].position)
+        chat.refresh_from_db(fields=["path_version", "notebook"])
+    _take(chat, turn_uid, now, *writes)
     return _begin(
         request,
         chat,
@@ -108,31 +104,36 @@ def _append(
     *,
     moved: bool,
     turn_uid: str,
-) -> list[tree.Node]:
-    """Add the client's lines below the kept path. The last is the one that will be answered."""
+) -> tuple[list[tree.Node], list[Write]]:
+    """The client's lines below the kept path, and how to add them. The last will be answered."""
     added: list[tree.Node] = []
+    writes: list[Write] = []
     for line in lines:
         place = tree.below(added[-1] if added else kept[-1] if kept else None)
         if moved and not added:
             tree.clear(chat.uid, place)
-        message = tree.add(
+        uid = new_uid()
+        write = tree.added(
             place,
+            uid=uid,
             chat_id=chat.uid,
             role=line.role,
             speaker=request.user.name if line.role == "user" else chat.character.name,
             content=line.content,
+            tool_calls=(calls := exchanges.stored(line.calls)),
             surface=request.surface,
             turn=turn_uid if line.role == "user" else "",
         )
-        added.append(tree.Node(message.uid, place.position, line.role, line.content))
-    return added
+        writes.append(write)
+        added.append(tree.Node(uid, place.position, line.role, line.content, tool_calls=calls))
+    return added, writes
 
 
 def open_again(request: Request, chat: Chat, parent: Message | None) -> Opened:
     """Begin a turn that gives another version of the reply below `parent`."""
     now = timezone.now()
     turn_uid = new_uid()
-    lease(chat, turn_uid, now)
+    _take(chat, turn_uid, now)
     voice = voice_of(request.user, chat.character)
     path = tree.path(chat.uid, chars=voice.chars, up_to=parent.position) if parent else []
     return _begin(
@@ -152,7 +153,7 @@ def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
     """Begin a turn that goes on with `reply` where it stopped."""
     now = timezone.now()
     turn_uid = new_uid()
-    lease(chat, turn_uid, now)
+    _take(chat, turn_uid, now)
     voice = voice_of(request.user, chat.character)
     path = tree.path(chat.uid, chars=voice.chars, up_to=reply.position - 1)
     return _begin(
@@ -184,7 +185,8 @@ def _begin(
 ) -> Opened:
     """Assemble, reserve and write the turn's row. The lease is held already."""
     spec = voice.spec
-    kept_free = reply_tokens(spec, request.sampling)
+    request.admission.begin(request.user, free=spec.free)
+    remembering.give_notebook(chat)
     reply_uid = continued.uid if continued else new_uid()
     moment = context.Moment(
         chat,
@@ -194,25 +196,21 @@ def _begin(
         path,
         request.kind,
         reply_uid,
-        kept_free,
+        reply_tokens(spec, request.sampling),
         now,
         prefill=continued.content if continued else "",
+        is_again=has_versions or continued is not None,
+        meaning=request.question,
     )
-    prompt, state, manifest = context.compose(moment)
-    ledger.reserve(
-        user_id=request.user.pk,
-        key=f"turn:{turn_uid}",
-        amount_micro=hold_for(spec, prompt.tokens, kept_free),
-        seconds=settings.TURN_LEASE_SECONDS * 10,
-    )
+    asking = ask(moment, request.sampling)
     key = request.api_key
     opened = Opened(
         uid=turn_uid,
         user_id=request.user.pk,
         surface=request.surface,
         spec=spec,
-        generation=context.generation_for(moment, prompt, request.sampling),
-        prompt_tokens=prompt.tokens,
+        generation=asking.generation,
+        prompt_tokens=asking.tokens,
         api_key_uid=key.uid if key else "",
         api_key_name=key.name if key else "",
         character_uid=chat.character.uid,
@@ -221,19 +219,53 @@ def _begin(
         kind=request.kind,
         place=tree.below(path[-1] if path else None),
         reply_uid=reply_uid,
-        state=state.after_path(path),
+        state=asking.composed.state.after_path(path),
+        offer=asking.offer,
+        answers=asking.answers,
+        summarise_to=asking.composed.summarise_to,
         user_message_uid=user_message_uid,
         has_versions=has_versions,
         sync=sync,
         version=chat.version,
+        fallback=voice.fallback,
     )
-    _write_row(request, opened, manifest, now)
+    return _reserve(request, moment, asking, opened)
+
+
+def _reserve(request: Request, moment: context.Moment, asking: Asking, opened: Opened) -> Opened:
+    """Set credits aside for all that may be sent; without our tools if that is too much."""
+    try:
+        _hold(request, moment, asking, opened)
+    except InsufficientCredits:
+        if asking.offer is None:
+            raise
+        asking = asking.without_memory(request.sampling)
+        opened = replace(opened, generation=asking.generation, offer=None)
+        _hold(request, moment, asking, opened)
     return opened
 
 
-def _write_row(request: Request, opened: Opened, manifest: dict[str, Any], now: datetime) -> None:
+def _hold(request: Request, moment: context.Moment, asking: Asking, opened: Opened) -> None:
+    replies = min(asking.requests, 2)
+    ledger.reserve(
+        user_id=request.user.pk,
+        key=opened.hold_key,
+        amount_micro=hold_for(
+            moment.spec, asking.tokens * asking.requests, moment.reply_tokens * replies
+        ),
+        seconds=settings.TURN_LEASE_SECONDS * 10,
+        by=for_key(request.api_key),
+        also=(_row(request, opened, asking.composed.manifest, moment.now),),
+    )
+
+
+def _row(request: Request, opened: Opened, manifest: dict[str, Any], now: datetime) -> Write:
     """The turn as a row: what a sweeper needs to end it if this process dies."""
-    _insert_turn(
+    spec = opened.spec
+    manifest = {**manifest, "price": [spec.input_multiplier_micro, spec.output_multiplier_micro]}
+    if opened.fallback is not None:
+        manifest = {**manifest, "fallback": opened.fallback.to_json()}
+    return _insert_turn.bind(
         uid=opened.uid,
         chat_id=opened.chat_uid,
         user_id=opened.user_id,
@@ -266,37 +298,25 @@ _take_lease = Update(
     until=datetime,
 )
 _insert_turn = Insert(Turn)
-_preference: Select[CharacterPreference] = Select(
-    lambda user, character: CharacterPreference.objects.filter(
-        user_id=user, character_id=character
-    ).select_related("model"),
-    user=int,
-    character=int,
-)
 
 
-def preference_of(user: User, character: Character) -> CharacterPreference | None:
-    return _preference.first(user=user.pk, character=character.pk)
-
-
-def voice_of(user: User, character: Character) -> Voice:
-    preference = preference_of(user, character)
-    return Voice(preference, pick(preference))
-
-
-def pick(preference: CharacterPreference | None) -> ModelSpec:
-    """The model this person prefers for this character, while it is on; else the default."""
-    if preference is not None and preference.model is not None:
-        preferred = registry.find_model(preference.model.slug)
-        if preferred is not None:
-            return preferred
-    return registry.default_model()
+def voice_and_path(user: User, chat: Chat) -> tuple[Voice, list[tree.Node]]:
+    """Who speaks, and as much of the shown path as fills their window."""
+    preferences, newest = read_together(
+        preference_row.bind(user=user.pk, character=chat.character.pk), tree.newest(chat.uid)
+    )
+    voice = pick(user.pk, preferences[0] if preferences else None)
+    return voice, tree.path_from(newest, chat.uid, chars=voice.chars)
 
 
 def reply_tokens(spec: ModelSpec, sampling: Sampling) -> int:
     """Tokens kept free for the reply: what was asked for, within what the model has."""
-    most = max(16, spec.context_tokens // 2)
-    return min(sampling.max_tokens or spec.reply_tokens, most)
+    return min(sampling.max_tokens or spec.reply_tokens, most_reply_tokens(spec))
+
+
+def most_reply_tokens(spec: ModelSpec) -> int:
+    """The longest reply that may be asked for."""
+    return max(16, spec.context_tokens // 2)
 
 
 def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
@@ -311,7 +331,9 @@ def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
 
 def _chats(*joined: str) -> "QuerySet[Chat]":
     """Chats with what a prompt needs, to be locked."""
-    return Chat.objects.select_for_update(of=("self",)).select_related("scenario", *joined)
+    return Chat.objects.select_for_update(of=("self",)).select_related(
+        "scenario", "notebook", *joined
+    )
 
 
 _by_uid: Select[Chat] = Select(lambda uid: _chats("character").filter(uid=uid), uid=str)
@@ -321,11 +343,14 @@ _by_lane: Select[Chat] = Select(
 
 
 def locked(chat_uid: str) -> Chat:
-    """The chat's row, locked, with what a prompt needs. Call inside a transaction."""
+    """The chat's row, locked, with what a prompt needs. Call inside a transaction.
+
+    Raises NotFound. A turn whose lease ran out has been ended.
+    """
     chat = _by_uid.first(uid=chat_uid)
     if chat is None:
         raise NotFound("There is no such chat.", code="chat_not_found")
-    return chat
+    return _freed(chat)
 
 
 def locked_lane(lane_key: str, character: Character) -> Chat | None:
@@ -333,7 +358,17 @@ def locked_lane(lane_key: str, character: Character) -> Chat | None:
     chat = _by_lane.first(lane=lane_key)
     if chat is not None:
         chat.character = character
+        chat = _freed(chat)
     return chat
+
+
+def _freed(chat: Chat) -> Chat:
+    """The chat with what a turn left whose lease ran out; Busy while that is being ended."""
+    if not chat.turn or _is_leased(chat, timezone.now()):
+        return chat
+    if not recovery.is_free(chat):
+        raise busy()
+    return _by_uid.first(uid=chat.uid) or chat
 
 
 def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:
@@ -341,13 +376,12 @@ def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str
     with transaction.atomic():
         chat = locked(chat_uid)
         if request.kind == Turn.Kind.REPLY:
-            voice = voice_of(request.user, chat.character)
-            path = tree.path(chat.uid, chars=voice.chars)
+            voice, path = voice_and_path(request.user, chat)
             plan = Plan("appended", len(path) - 1, (Line("user", content),))
             return open_planned(request, chat, voice, plan, path, "")
         reply = _target(chat, message_uid)
         if request.kind == Turn.Kind.CONTINUE:
-            if reply.role != Message.Role.ASSISTANT:
+            if reply.role != Message.Role.ASSISTANT or reply.tool_calls:
                 raise Invalid("Only a reply can be continued.", code="nothing_to_continue")
             return open_continue(request, chat, reply)
         parent = reply if reply.role == Message.Role.USER else reply.parent

@@ -30,7 +30,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The prompt of one reply."""
+    """The prompt of one reply.
+
+    `is_over_budget` and `is_cut_short` are about its lore: the budget was used up, or the scan
+    had become too long and ended. `comments` are for the reader alone, `banned` what
+    authors want never to be written.
+    """
 
     message: Message
     turn: Turn
@@ -40,8 +45,13 @@ class Inspection:
     budget_tokens: int
     total_tokens: int
     slow_keys: dict[str, str] = field(default_factory=dict)
+    is_over_budget: bool = False
+    is_cut_short: bool = False
     persona: str = ""
     comments: list[str] = field(default_factory=list)
+    banned: list[str] = field(default_factory=list)
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    unsearched: int = 0
 
 
 def inspect(*, user: User, message_uid: str) -> Inspection:
@@ -63,8 +73,13 @@ def inspect(*, user: User, message_uid: str) -> Inspection:
         budget_tokens=record.get("budget_tokens", 0),
         total_tokens=record.get("total_tokens", 0),
         slow_keys=lore.get("slow_keys") or {},
+        is_over_budget=lore.get("is_over_budget", False),
+        is_cut_short=lore.get("is_cut_short", False),
         persona=(record.get("persona") or {}).get("name", ""),
         comments=record.get("comments", []),
+        banned=record.get("banned", []),
+        rounds=record.get("rounds", []),
+        unsearched=(record.get("recall") or {}).get("stale", 0),
     )
 
 
@@ -72,6 +87,7 @@ def _verdict(saved: dict[str, Any], books: dict[str, Any]) -> dict[str, Any]:
     uid = saved["entry"].rpartition(".")[0]
     name, scope = books.get(uid) or ("", "")
     return {
+        "score": None,
         **saved,
         "book": name or ("The character's own" if uid.startswith("card:") else "A lorebook"),
         "scope": scope,

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
 
 from accounts.models import User
-from chats.models import Chat, Message, Turn
+from chats.models import Chat, Cost, Message, Turn
 from core.errors import NotFound
 
 WINDOW = 60
@@ -39,6 +39,16 @@ def get_message(user: User, uid: str) -> Message:
     if message is None:
         raise NotFound("There is no such message.", code="message_not_found")
     return message
+
+
+def answered_by(chat: Chat, message_uid: str = "") -> str:
+    """What the person last said on the shown path, up to this message. "" if nothing."""
+    shown = Message.objects.filter(chat=chat, active=True)
+    if message_uid:
+        named = shown.filter(uid=message_uid).values("position")
+        shown = shown.filter(position__lte=Subquery(named))
+    said = shown.filter(role=Message.Role.USER).order_by("-position")
+    return said.values_list("content", flat=True).first() or ""
 
 
 def get_turn(user: User, uid: str) -> Turn:
@@ -76,6 +86,24 @@ def _number_versions(chat: Chat, messages: list[Message]) -> None:
 
 
 def receipts(messages: list[Message]) -> dict[str, Turn]:
-    """The turn behind each of these messages, by turn uid: model, tokens, credits."""
+    """The turn behind each of these messages, by turn uid: model, fallback, and what it cost with
+    the turns that continued its reply. One statement.
+    """
     uids = {message.turn for message in messages if message.turn}
-    return {turn.uid: turn for turn in Turn.objects.filter(uid__in=uids).defer("manifest")}
+    written = [message for message in messages if message.turn and message.parent_id]
+    continued = Q(
+        kind=Turn.Kind.CONTINUE,
+        parent__in={message.parent_id for message in written},
+        reply__in={message.uid for message in written},
+    )
+    rows = Turn.objects.filter(Q(uid__in=uids) | continued)
+    found: dict[str, Turn] = {}
+    costs: dict[str, Cost] = defaultdict(Cost)
+    for turn in rows.annotate(told=F("manifest__fallback")).defer("manifest"):
+        costs[turn.reply] = costs[turn.reply].plus(turn)
+        if turn.uid in uids:
+            turn.fallback = turn.told
+            found[turn.uid] = turn
+    for first in found.values():
+        first.cost = costs[first.reply]
+    return found

@@ -9,9 +9,9 @@ from accounts.models import ApiKey, User
 from characters.models import Character, Scenario
 from characters.queries import listed_for, named, visible_to, with_short_id
 from chats.models import Chat
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.ids import is_uid
-from llm.registry import ModelSpec, find_model
+from llm.registry import ModelSpec, find_missing, find_model
 
 Rule = Literal["model", "default", "recent"]
 
@@ -44,7 +44,7 @@ class PlainModel:
 
 
 def resolve(user: User, key: ApiKey | None, name: str) -> Somebody | PlainModel:
-    """Decide who answers `name` ("" when the request has no model). Raises NotFound."""
+    """Decide who answers `name` ("" when the request has no model). Raises NotFound, Invalid."""
     if name:
         found = _named(user, key, name)
         if found is not None:
@@ -52,6 +52,7 @@ def resolve(user: User, key: ApiKey | None, name: str) -> Somebody | PlainModel:
         plain = find_plain_model(name)
         if plain is not None:
             return plain
+        _check_not_missing(name)
         default = _default(user, key)
         if default is not None:
             return default
@@ -69,14 +70,35 @@ def find_plain_model(name: str) -> PlainModel | None:
     spec = find_model(name)
     if spec is not None:
         return PlainModel(spec)
-    base, slash, suffix = name.partition("/{")
-    if not slash:
-        base, _, suffix = name.rpartition("/")
-    else:
-        suffix = "{" + suffix
-    if suffix in ("text", "assistant") or suffix.startswith("{"):
-        spec = find_model(base)
+    base, suffix = _split(name)
+    spec = find_model(base) if suffix else None
     return None if spec is None else PlainModel(spec, suffix)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A name and the role that is asked for behind it, "" if none is."""
+    base, slash, suffix = name.partition("/{")
+    if slash:
+        return base, "{" + suffix
+    base, _, suffix = name.rpartition("/")
+    return (base, suffix) if suffix in ("text", "assistant") else (name, "")
+
+
+def _check_not_missing(name: str) -> None:
+    """Raise for a model that the catalogue has and that cannot answer now.
+
+    Whoever names one of ours means it, so nobody else answers in its place.
+    """
+    missing = find_missing(name, _split(name)[0]) if "/" in name else None
+    if missing is None:
+        return
+    if missing.is_off:
+        raise NotFound(
+            f"{missing.slug} is switched off. GET /v1/models lists what answers now.",
+            code="model_not_found",
+            param="model",
+        )
+    raise Invalid(f"{missing.slug} does not chat.", code="model_not_supported", param="model")
 
 
 def _named(user: User, key: ApiKey | None, name: str) -> Somebody | None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
@@ -11,7 +11,9 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.suspension import find_suspension
 from billing import ledger
+from billing.limits.admission import Admission
 from chats import closing, live
 from chats.live import LiveTurn
 from chats.models import Chat, Turn
@@ -21,9 +23,12 @@ from core.errors import ReverieError, Unavailable
 from core.hop import hop
 from core.loop import spawn
 from engine.events import Batch, Finished, UsageReport
+from engine.loop import Loop
 from engine.run import Limits, run
-from engine.tokens import default_counter
+from engine.tokens import completed, default_counter
 from llm import registry
+from memory.changes import pending
+from memory.tools import Session
 
 log = structlog.get_logger(__name__)
 
@@ -33,12 +38,18 @@ CLOSE_TRIES: Final = 5
 class Driver:
     """One turn in this process: pumps the provider's events into a `LiveTurn`, then closes."""
 
-    def __init__(self, opened: Opened) -> None:
+    def __init__(self, opened: Opened, admission: Admission) -> None:
         self.opened = opened
+        self._admission = admission
         self.turn = LiveTurn(uid=opened.uid, chat_uid=opened.chat_uid, reply_uid=opened.reply_uid)
+        self._session = Session(opened.offer) if opened.offer is not None else None
+        self._loop: Loop | None = None
         self._usage: UsageReport | None = None
         self._finish: Finished | None = None
         self._stop_reason = ""
+        self._stop_error: ReverieError | None = None
+        self._has_started = False
+        self._is_closing = False
         self._started = time.monotonic()
         self._first_token: float | None = None
         self._heart: asyncio.TimerHandle | None = None
@@ -49,19 +60,28 @@ class Driver:
         drivers[self.opened.uid] = self
         self.task = spawn(self._drive())
 
-    def stop(self, reason: str) -> None:
-        """End the run now; what came so far is kept. A second call changes nothing."""
-        if self.task is not None and not self._stop_reason and not self.turn.ended:
+    def stop(self, reason: str, error: ReverieError | None = None) -> None:
+        """End the run now; what came so far is kept. A second call changes nothing.
+
+        With `error` the stream of the caller ends with it. A run that is over is left alone, or
+        its end would never be told.
+        """
+        if self.task is not None and not self._stop_reason and not self._is_closing:
             self._stop_reason = reason
-            self.task.cancel()
+            self._stop_error = error
+            # A task that is cancelled before its first step never takes it.
+            if self._has_started:
+                self.task.cancel()
 
     async def _drive(self) -> None:
         metrics.turn_started()
         error: ReverieError | None = None
-        await self._announce_opened()
-        self._beat_later()
+        self._has_started = True
         try:
-            await self._pump()
+            await self._announce_opened()
+            self._beat_later()
+            if not self._stop_reason:
+                await self._pump()
         except asyncio.CancelledError:
             if not self._stop_reason:
                 raise
@@ -76,7 +96,8 @@ class Driver:
         finally:
             if self._heart is not None:
                 self._heart.cancel()
-        await self._close(error)
+            self._is_closing = True
+        await self._close(error or self._stop_error)
 
     async def _pump(self) -> None:
         provider = registry.provider_for(self.opened.spec)
@@ -84,7 +105,20 @@ class Driver:
             first_token_seconds=settings.FIRST_TOKEN_SECONDS,
             idle_seconds=settings.IDLE_TOKEN_SECONDS,
         )
-        async for batch in run(provider, self.opened.generation, limits=limits):
+        generation = self.opened.generation
+        if self._session is None:
+            events = run(provider, generation, limits=limits)
+        else:
+            self._loop = Loop(
+                provider,
+                generation,
+                self._session,
+                limits=limits,
+                counter=default_counter(),
+                prompt_tokens=self.opened.prompt_tokens,
+            )
+            events = self._loop.events()
+        async for batch in events:
             self._take(batch)
 
     def _take(self, batch: Batch) -> None:
@@ -122,6 +156,9 @@ class Driver:
             ),
             self._finish or Finished("stop"),
         ]
+        if self._session is not None and self._session.refused:
+            metrics.tool_calls_refused(self._session.refused)
+            log.info("memory_calls_refused", turn=self.opened.uid, count=self._session.refused)
         await self._announce_closed(outcome, closed)
         self.turn.end(tail, error)
         live.running.pop(self.opened.uid, None)
@@ -132,7 +169,7 @@ class Driver:
         """Close the turn's row, trying for a while. None leaves it to the sweeper."""
         for attempt in range(CLOSE_TRIES):
             try:
-                return await hop(closing.close_turn, self.opened, outcome)
+                return await hop(_close, self.opened, outcome, self._admission)
             except DatabaseError:
                 log.exception("turn_close_failed", turn=self.opened.uid, attempt=attempt)
                 await asyncio.sleep(0.2 * 2**attempt)
@@ -141,8 +178,9 @@ class Driver:
     def _outcome(self, error: ReverieError | None) -> Outcome:
         turn, opened = self.turn, self.opened
         text, reasoning = turn.text, turn.reasoning
-        usage = self._usage or self._estimate(text, reasoning)
-        if error is None and not self._stop_reason:
+        usage = self._counted(text, reasoning)
+        is_whole = error is None and not self._stop_reason
+        if is_whole:
             state = Turn.State.DONE
         else:
             state = Turn.State.PARTIAL if turn.has_output else Turn.State.VOIDED
@@ -159,6 +197,10 @@ class Driver:
             estimated=usage.estimated,
             error_code=error.code if error else "",
             error_message=error.message if error else "",
+            # Calls that were broken off are none.
+            tool_calls=turn.tool_calls if is_whole else (),
+            changes=tuple(self._session.changes) if self._session else (),
+            rounds=tuple(self._loop.rounds) if self._loop else (),
             first_token_ms=(
                 None
                 if self._first_token is None
@@ -167,10 +209,17 @@ class Driver:
             duration_ms=int((now - self._started) * 1000),
         )
 
-    def _estimate(self, text: str, reasoning: str) -> UsageReport:
-        counter = default_counter()
-        produced = counter.count(text) + (counter.count(reasoning) if reasoning else 0)
-        return UsageReport(self.opened.prompt_tokens, produced, estimated=True)
+    def _counted(self, text: str, reasoning: str) -> UsageReport:
+        """What was used, as the upstream counted it, or as we do where it did not say."""
+        if self._loop is not None:
+            return self._usage or self._loop.usage()
+
+        def made() -> int:
+            count = default_counter().count
+            calls = sum(count(call.name + call.arguments) for call in self.turn.tool_calls)
+            return count(text) + (count(reasoning) if reasoning else 0) + calls
+
+        return completed(self._usage, lambda: self.opened.prompt_tokens, made)
 
     async def _announce_opened(self) -> None:
         opened = self.opened
@@ -215,7 +264,12 @@ class Driver:
     async def _beat(self) -> None:
         """Renew the lease and note the text so far: what a killed process leaves behind."""
         try:
-            await hop(renew, self.opened, self.turn.text)
+            changes = self._session.changes if self._session else ()
+            refused = await hop(
+                _renew, self.opened, self.turn.text, pending(changes), self._admission
+            )
+            if refused is not None:
+                self.stop("ended", refused)
         except DatabaseError:
             log.warning("turn_heartbeat_failed", turn=self.opened.uid)
         if not self.turn.ended:
@@ -226,11 +280,27 @@ drivers: dict[str, Driver] = {}
 """Drivers of this process's running turns, by turn uid."""
 
 
-def renew(opened: Opened, text: str) -> None:
+def _close(opened: Opened, outcome: Outcome, admission: Admission) -> Closed:
+    """Close the turn and give its seat back, before its caller can ask for the next one."""
+    closed = closing.close_turn(opened, outcome)
+    admission.release()
+    return closed
+
+
+def _renew(
+    opened: Opened, text: str, changes: list[dict[str, Any]], admission: Admission
+) -> ReverieError | None:
+    admission.renew()
+    return renew(opened, text, changes)
+
+
+def renew(opened: Opened, text: str, changes: list[dict[str, Any]]) -> ReverieError | None:
+    """Renew a turn's lease and hold. Returns why it must not go on, if it must not."""
     until = timezone.now() + timedelta(seconds=settings.TURN_LEASE_SECONDS)
     with transaction.atomic():
         ledger.extend(key=opened.hold_key, seconds=settings.TURN_LEASE_SECONDS * 10)
         Turn.objects.filter(uid=opened.uid, state=Turn.State.RUNNING).update(
-            lease_expires_at=until, partial=text
+            lease_expires_at=until, partial=text, changes=changes or None
         )
         Chat.objects.filter(uid=opened.chat_uid, turn=opened.uid).update(lease_expires_at=until)
+    return find_suspension(opened.user_id, opened.api_key_uid)

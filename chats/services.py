@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -13,10 +12,11 @@ from django.utils import timezone
 from accounts.models import ApiKey, User
 from characters.models import Character, Scenario
 from characters.spoken import spoken
-from chats import greetings, live, queries, settings, tree
+from chats import greetings, live, queries, recovery, remembering, settings, tree
 from chats.models import Chat, Message, Revision, Surface
 from core.errors import Conflict, Invalid, NotFound
 from core.text import clean
+from memory.services import default_notebook
 from personas.queries import worn
 
 LAST_LINE_CHARS = 200
@@ -33,12 +33,15 @@ class Trashed:
 
 @contextmanager
 def _changing(user: User, chat_uid: str) -> Iterator[Chat]:
-    """Lock one of the user's chats for a change of its tree; refuse while a reply is written."""
+    """Lock one of the user's chats for a change of its tree; refuse while a reply is written.
+
+    A turn whose lease ran out is ended first, so that it writes nothing under what is changed.
+    """
     with transaction.atomic():
         chat = Chat.objects.select_for_update().filter(uid=chat_uid, user=user).first()
         if chat is None or chat.trashed_at is not None:
             raise NotFound("There is no such chat.", code="chat_not_found")
-        if is_leased(chat, timezone.now()):
+        if not recovery.is_free(chat):
             raise Conflict(
                 "A reply is being written here. Stop it, or wait for it to end.",
                 code="conversation_busy",
@@ -46,10 +49,6 @@ def _changing(user: User, chat_uid: str) -> Iterator[Chat]:
             )
         yield chat
         touch(chat)
-
-
-def is_leased(chat: Chat, now: datetime) -> bool:
-    return bool(chat.turn) and chat.lease_expires_at is not None and chat.lease_expires_at > now
 
 
 def line_of(text: str) -> str:
@@ -74,8 +73,12 @@ def start_chat(
     lane_key: str | None = None,
     surface: str = Surface.WEB,
     greet: bool = True,
+    in_group: bool = False,
 ) -> Chat:
-    """A new chat. The greetings become versions of its first message, the first one shown."""
+    """A new chat. The greetings become versions of its first message, the first one shown.
+
+    `in_group` begins with those that the card keeps for scenes with others.
+    """
     with transaction.atomic():
         chat = Chat.objects.create(
             user=user,
@@ -84,8 +87,9 @@ def start_chat(
             scenario=scenario,
             api_key=api_key,
             lane_key=lane_key,
+            notebook=default_notebook(user=user, character=character.uid),
         )
-        said = _greetings(chat) if greet else []
+        said = _greetings(chat, in_group=in_group) if greet else []
         for index, greeting in enumerate(said):
             first = index == 0
             tree.add(
@@ -105,7 +109,7 @@ def start_chat(
     return chat
 
 
-def _greetings(chat: Chat) -> list[greetings.Greeting]:
+def _greetings(chat: Chat, *, in_group: bool) -> list[greetings.Greeting]:
     character = chat.character
     person = worn(user_id=chat.user_id, character=character.uid, chosen="")
     return greetings.of(
@@ -115,19 +119,26 @@ def _greetings(chat: Chat) -> list[greetings.Greeting]:
         persona=person.description if person else "",
         chat_uid=chat.uid,
         now=timezone.now(),
+        in_group=in_group,
     )
 
 
 def step_version(*, user: User, message_uid: str, step: int) -> Message:
-    """Show the next (1) or the previous (-1) version of a message. Raises NotFound past the end."""
+    """Show the next (1) or the previous (-1) version of a message.
+
+    Raises NotFound past the end and in the trash; Conflict on a branch that is not shown.
+    """
     uid = queries.get_message(user, message_uid).chat_id
     with _changing(user, uid):
         message = queries.get_message(user, message_uid)
+        _check_kept(message)
+        _check_below_shown(message)
         family = tree.versions(message)
         index = [version.uid for version in family].index(message.uid) + step
         if not 0 <= index < len(family):
             raise NotFound("There is no other version there.", code="version_not_found")
         tree.show(family[index])
+        remembering.path_changed(uid, message.position)
     return family[index]
 
 
@@ -135,14 +146,14 @@ def edit_message(*, user: User, message_uid: str, content: str) -> Message:
     """Change what a message says.
 
     An own message branches: the old one, with all that followed, stays as another version. A
-    reply is changed where it stands and keeps its old text as a revision.
+    reply is changed where it stands and keeps its old text as a revision. Raises NotFound, Invalid,
+    and Conflict where a branch would begin on one that is not shown.
     """
     text = checked_content(content)
     message = queries.get_message(user, message_uid)
     with _changing(user, message.chat_id):
         message = queries.get_message(user, message_uid)
-        if message.trashed_at is not None:
-            raise NotFound("That message is in the trash.", code="message_not_found")
+        _check_kept(message)
         if text == message.content:
             return message
         if message.role == Message.Role.USER:
@@ -151,13 +162,16 @@ def edit_message(*, user: User, message_uid: str, content: str) -> Message:
         message.content = text
         message.edited_at = timezone.now()
         message.save(update_fields=["content", "edited_at"])
+        remembering.message_rewritten(message)
     return message
 
 
 def _branch(message: Message, text: str) -> Message:
+    _check_below_shown(message)
     place = tree.Place(message.parent_id, message.position)
     tree.clear(message.chat_id, place)
-    return tree.add(
+    remembering.path_changed(message.chat_id, message.position)
+    uid = tree.add(
         place,
         chat_id=message.chat_id,
         role=message.role,
@@ -165,6 +179,21 @@ def _branch(message: Message, text: str) -> Message:
         content=text,
         surface=message.surface,
     )
+    return Message.objects.get(uid=uid)
+
+
+def _check_kept(message: Message) -> None:
+    if message.trashed_at is not None:
+        raise NotFound("That message is in the trash.", code="message_not_found")
+
+
+def _check_below_shown(message: Message) -> None:
+    """Refuse to show a version of a message where what it follows is not shown."""
+    if not tree.is_below_shown(message):
+        raise Conflict(
+            "This message is on a branch that is not shown. Show that branch first.",
+            code="not_shown",
+        )
 
 
 def checked_content(content: str) -> str:
@@ -190,20 +219,35 @@ def trash_from(*, user: User, message_uid: str) -> Trashed:
         others = tree.versions(message)
         if message.active and others:
             tree.show(others[-1])
+        elif message.chosen and others:
+            tree.choose(others[-1])
+        if message.active:
+            remembering.path_changed(message.chat_id, message.position)
     return Trashed(trash_uid, count)
 
 
 def restore_trash(*, user: User, trash_uid: str) -> int:
-    """Undo a deletion: its messages return to their places and are shown. Returns how many."""
+    """Undo a deletion: its messages return to their places. Returns how many.
+
+    They are shown if what they follow is, or else with it. Raises NotFound; Conflict while what
+    they follow is in the trash itself, with which they would be deleted.
+    """
     rows = Message.objects.filter(trash=trash_uid, chat__user=user).exclude(trash="")
     top = rows.order_by("position").first()
     if top is None:
         raise NotFound("There is nothing to restore.", code="trash_not_found")
     with _changing(user, top.chat_id):
+        if Message.objects.filter(uid=top.parent_id).exclude(trashed_at=None).exists():
+            raise Conflict(
+                "What these messages follow is in the trash too. Restore that first.",
+                code="parent_in_trash",
+            )
         count = rows.update(trashed_at=None, trash="")
-        parent = top.parent_id
-        if parent is None or Message.objects.filter(uid=parent, active=True).exists():
+        if tree.is_below_shown(top):
             tree.show(top)
+            remembering.path_changed(top.chat_id, top.position)
+        else:
+            tree.choose(top)
     return count
 
 
@@ -227,8 +271,9 @@ def list_trash(*, user: User, chat_uid: str) -> list[dict[str, Any]]:
 
 
 def fork_chat(*, user: User, message_uid: str) -> Chat:
-    """A new chat with a copy of everything up to and including this message."""
+    """A new chat with a copy of everything up to and including this message. Or NotFound."""
     message = queries.get_message(user, message_uid)
+    _check_kept(message)
     source = message.chat
     with transaction.atomic():
         chat = Chat.objects.create(
@@ -243,10 +288,13 @@ def fork_chat(*, user: User, message_uid: str) -> Chat:
         settings.copy_lorebooks(user=user, source=source.uid, target=chat.uid)
         parent: Message | None = None
         copies = []
-        for original in _ancestry(message):
+        originals = _ancestry(message)
+        for original in originals:
             parent = _copy(original, chat, parent)
             copies.append(parent)
         Message.objects.bulk_create(copies)
+        copied = {old.uid: new.uid for old, new in zip(originals, copies, strict=True)}
+        remembering.copy_learnt(source, chat, copied)
     return chat
 
 
@@ -280,6 +328,7 @@ def _copy(original: Message, chat: Chat, parent: Message | None) -> Message:
         turn=original.turn,
         hidden=original.hidden,
         state=original.state,
+        tool_calls=original.tool_calls,
         extra=original.extra,
         created_at=original.created_at,
     )
@@ -293,17 +342,21 @@ def rename_chat(*, user: User, chat_uid: str, title: str) -> None:
 
 def trash_chat(*, user: User, chat_uid: str) -> None:
     """Move a whole chat to the trash. Its lane is free again; a running reply is not shown."""
-    changed = Chat.objects.filter(uid=chat_uid, user=user, trashed_at=None).update(
-        trashed_at=timezone.now(), lane_key=None
-    )
-    if not changed:
-        raise NotFound("There is no such chat.", code="chat_not_found")
+    with transaction.atomic():
+        changed = Chat.objects.filter(uid=chat_uid, user=user, trashed_at=None).update(
+            trashed_at=timezone.now(), lane_key=None
+        )
+        if not changed:
+            raise NotFound("There is no such chat.", code="chat_not_found")
+        remembering.path_changed(chat_uid)
 
 
 def restore_chat(*, user: User, chat_uid: str) -> None:
-    changed = Chat.objects.filter(uid=chat_uid, user=user).exclude(trashed_at=None)
-    if not changed.update(trashed_at=None):
-        raise NotFound("There is no such chat.", code="chat_not_found")
+    with transaction.atomic():
+        changed = Chat.objects.filter(uid=chat_uid, user=user).exclude(trashed_at=None)
+        if not changed.update(trashed_at=None):
+            raise NotFound("There is no such chat.", code="chat_not_found")
+        remembering.path_changed(chat_uid)
 
 
 def save_draft(*, user: User, chat_uid: str, text: str) -> None:

@@ -91,13 +91,16 @@ def _message(chat: Chat, row: Message, family: list[Message]) -> FileMessage:
 
 
 def _alone(chat: Chat, row: Message) -> FileMessage:
+    extra = kept.extra_of(row.extra, reasoning=row.reasoning, model=row.model)
+    if row.tool_calls:
+        extra["tool_calls"] = row.tool_calls
     return FileMessage(
         role=cast("MessageRole", row.role),
         name=row.speaker or _name(chat, row.role),
         content=row.content,
         sent_at=kept.date_of(row.extra, row.created_at),
         hidden=row.hidden,
-        extra=kept.extra_of(row.extra, reasoning=row.reasoning, model=row.model),
+        extra=extra,
         unknown=(row.extra or {}).get("unknown", {}),
     )
 

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from chats.models import Message
 from core.ids import new_uid
-from core.prepared import Insert, Select
+from core.prepared import Insert, Read, Select, Write
 
 ALL: Final = 2**62
 """More characters than any chat has."""
@@ -30,6 +30,7 @@ class Node(NamedTuple):
     content: str
     state: dict[str, Any] | None = None
     hidden: bool = False
+    tool_calls: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def below(node: Node | Message | None) -> Place:
 def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     """The shown path, newest first, as the fields of `Node`."""
     rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
-    fields = ("uid", "position", "role", "content", "state", "hidden")
+    fields = ("uid", "position", "role", "content", "state", "hidden", "tool_calls")
     return rows.order_by("-position").values_list(*fields)
 
 
@@ -65,25 +66,43 @@ def path(chat_uid: str, *, chars: int, up_to: int = _END) -> list[Node]:
 
     Read in steps, so that a long chat costs what a prompt can hold and not what it has grown to.
     """
-    found = _newest.all(chat=chat_uid, up_to=up_to)
+    return path_from(_newest.all(chat=chat_uid, up_to=up_to), chat_uid, chars=chars)
+
+
+def newest(chat_uid: str) -> Read:
+    """The read that `path` begins with: give what it reads to `path_from`."""
+    return _newest.bind(chat=chat_uid, up_to=_END)
+
+
+def path_from(found: list[Any], chat_uid: str, *, chars: int) -> list[Node]:
+    """The path of which `found` is the newest part, with as much before that as `chars` ask."""
     is_whole = len(found) < _FIRST_READ
-    read = sum(len(row[3]) for row in found)
+    read = sum([len(row[3]) for row in found])
     while not is_whole and read < chars and found[-1][1] > 0:
         more = _older.all(chat=chat_uid, up_to=found[-1][1] - 1)
         is_whole = len(more) < _NEXT_READ
         read += sum(len(row[3]) for row in more)
         found += more
-    return [Node(*row) for row in reversed(found)]
+    return [Node._make(row) for row in reversed(found)]
 
 
-def add(place: Place, **fields: Any) -> Message:
-    """Insert one message. The place must be free: see `clear`.
+def add(place: Place, *, uid: str = "", **fields: Any) -> str:
+    """Insert one message and return its uid. The place must be free: see `clear`.
 
-    The returned instance is not read back; columns are named as in the table (`chat_id`).
+    Columns are named as in the table (`chat_id`).
     """
-    values = {"uid": new_uid(), "parent_id": place.parent, "position": place.position, **fields}
-    _insert(**values)
-    return Message(**values)
+    uid = uid or new_uid()
+    _insert(**_placed(place, uid, fields))
+    return uid
+
+
+def added(place: Place, *, uid: str, **fields: Any) -> Write:
+    """The same as a change that is not made yet."""
+    return _insert.bind(**_placed(place, uid, fields))
+
+
+def _placed(place: Place, uid: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"uid": uid, "parent_id": place.parent, "position": place.position, **fields}
 
 
 def clear(chat_uid: str, place: Place) -> None:
@@ -91,15 +110,32 @@ def clear(chat_uid: str, place: Place) -> None:
     Message.objects.filter(chat_id=chat_uid, active=True, position__gte=place.position).update(
         active=False
     )
-    Message.objects.filter(chat_id=chat_uid, parent_id=place.parent, chosen=True).update(
-        chosen=False
-    )
+    _choose_none(chat_uid, place.parent)
+
+
+def _choose_none(chat_uid: str, parent: str | None) -> None:
+    Message.objects.filter(chat_id=chat_uid, parent_id=parent, chosen=True).update(chosen=False)
+
+
+def choose(message: Message) -> None:
+    """Let this version be the one that is shown when its branch is."""
+    _choose_none(message.chat_id, message.parent_id)
+    Message.objects.filter(uid=message.uid).update(chosen=True)
+
+
+def is_below_shown(message: Message) -> bool:
+    """Whether what a message follows is shown; so it is for a first message."""
+    parent = message.parent_id
+    return parent is None or Message.objects.filter(uid=parent, active=True).exists()
 
 
 def show(message: Message) -> None:
-    """Choose this version and show it with what was last shown below it."""
+    """Choose this version and show it with what was last shown below it.
+
+    What it follows must be shown.
+    """
     clear(message.chat_id, Place(message.parent_id, message.position))
-    Message.objects.filter(uid=message.uid).update(chosen=True)
+    choose(message)
     Message.objects.filter(uid__in=_chosen_below(message.uid)).update(active=True)
 
 

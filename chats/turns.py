@@ -8,6 +8,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -15,18 +16,23 @@ from typing import Any, Final
 from django.conf import settings
 
 from accounts.models import User
-from chats import following, live, queries, recovery
-from chats.inbound import Inbound, open_inbound
+from billing.limits.admission import Admission
+from chats import ending, following, live, queries, questioning, recovery
+from chats.inbound import Inbound, asked_inbound, open_inbound
 from chats.models import Chat, Turn
 from chats.opening import Busy, open_in_chat
 from chats.positions import Position
+from chats.questioning import Asked
 from chats.running import Driver, drivers
 from chats.services import checked_content
 from chats.values import Existing, Opened, Request
+from chats.voices import Fallback
 from core.errors import Unauthenticated
-from core.hop import hop
+from core.hop import hop, whole_hop
 from engine.events import Batch
 from engine.types import Sampling
+from llm import registry
+from memory.vectors import Question
 
 RETRY_GRACE_SECONDS: Final = 2.5
 _WAIT_STEP_SECONDS: Final = 0.15
@@ -46,6 +52,7 @@ class TurnRequest:
     idempotency_key: str = ""
     surface: str = "web"
     sampling: Sampling = field(default_factory=Sampling)
+    admission: Admission = field(default_factory=Admission, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,7 @@ class Begun:
     rule: str = ""
     sync: str = ""
     prompt_tokens: int = 0
+    fallback: Fallback | None = None
 
     def events(self, after: Position | None = None) -> AsyncIterator[Batch]:
         """What the turn produces, from the start or from `after`, to its end."""
@@ -73,7 +81,10 @@ async def start(request: TurnRequest) -> Begun:
     """Begin a turn from a page. Raises the errors of `core.errors`; then nothing has changed."""
     if request.kind == Turn.Kind.REPLY:
         checked_content(request.content)
-    return await _begin(partial(_open_on_page, request), abandonable=None)
+    async with _seated(request.admission):
+        question = await questioning.ask(partial(_asked_on_page, request))
+        opener = partial(_open_on_page, request, question)
+        return await _begin(opener, request.admission, abandonable=None)
 
 
 async def receive(inbound: Inbound, *, detach: bool = False, streaming: bool = True) -> Begun:
@@ -83,20 +94,48 @@ async def receive(inbound: Inbound, *, detach: bool = False, streaming: bool = T
     waits for the whole reply may be about to try again, so it gets a moment to come back.
     """
     grace = None if detach else 0.0 if streaming else RETRY_GRACE_SECONDS
-    return await _begin(partial(open_inbound, inbound), abandonable=grace)
+    async with _seated(inbound.admission):
+        question = await questioning.ask(partial(asked_inbound, inbound))
+        opener = partial(open_inbound, inbound, question)
+        return await _begin(opener, inbound.admission, abandonable=grace)
 
 
-async def _begin(opener: Callable[[], Opened | Existing], *, abandonable: float | None) -> Begun:
+@asynccontextmanager
+async def _seated(admission: Admission) -> AsyncIterator[None]:
+    """Give back the seat of a turn that could not begin."""
+    try:
+        yield
+    except BaseException:
+        if admission.has_seat:
+            await hop(admission.release)
+        raise
+
+
+async def _begin(
+    opener: Callable[[], Opened | Existing], admission: Admission, *, abandonable: float | None
+) -> Begun:
     if is_draining():
         raise following.unavailable()
     following.ensure_listening()
-    found = await _open_when_free(opener)
+    # What a process knows of the models may be as old as this when its opening begins.
+    since = time.monotonic() - registry.FRESH_SECONDS
+    opened: list[Opened | Existing] = []
+    try:
+        await _open_when_free(lambda: opened.append(opener()))
+    except asyncio.CancelledError:
+        # Whoever asked left while it was being opened: it ends as if they left a moment later.
+        for left in opened:
+            if isinstance(left, Opened):
+                driver = _drive(left, admission, since, abandonable)
+                if abandonable is not None:
+                    _abandon(driver, abandonable)
+        raise
+    found = opened[0]
     if isinstance(found, Existing):
+        if admission.has_seat:
+            await hop(admission.release)
         return _begun_before(found)
-    driver = Driver(found)
-    if abandonable is not None:
-        driver.turn.on_abandoned = partial(_abandon, driver, abandonable)
-    driver.start()
+    _drive(found, admission, since, abandonable)
     return Begun(
         uid=found.uid,
         chat_uid=found.chat_uid,
@@ -108,26 +147,52 @@ async def _begin(opener: Callable[[], Opened | Existing], *, abandonable: float 
         rule=found.rule,
         sync=found.sync,
         prompt_tokens=found.prompt_tokens,
+        fallback=found.fallback,
     )
 
 
-async def _open_when_free(opener: Callable[[], Opened | Existing]) -> Opened | Existing:
+def _drive(opened: Opened, admission: Admission, since: float, abandonable: float | None) -> Driver:
+    """Start a turn, unless an order came since then that ends it."""
+    driver = Driver(opened, admission.handed_over())
+    if abandonable is not None:
+        driver.turn.on_abandoned = partial(_abandon, driver, abandonable)
+    driver.start()
+    ending.catch_up(driver, since)
+    return driver
+
+
+async def _open_when_free(opener: Callable[[], None]) -> None:
     """Open the turn, waiting a while for another one in the same chat. Raises Busy after that."""
     deadline = time.monotonic() + settings.TURN_WAIT_SECONDS
     while True:
         try:
-            return await hop(opener)
+            return await whole_hop(opener)
         except Busy:
             if time.monotonic() >= deadline or is_draining():
                 raise
         await asyncio.sleep(_WAIT_STEP_SECONDS)
 
 
-def _open_on_page(request: TurnRequest) -> Opened | Existing:
-    user = User.objects.filter(pk=request.user_id, is_active=True).first()
+def _may_speak(request: TurnRequest) -> tuple[User, Chat]:
+    """The person who asks and their chat, if that is what they are."""
+    found = User.objects.select_related("account__plan").filter(pk=request.user_id)
+    user = found.filter(is_active=True).first()
     if user is None:
         raise Unauthenticated("Please sign in.", code="not_signed_in")
-    queries.get_chat(user, request.chat_uid)
+    chat = queries.get_chat(user, request.chat_uid)
+    request.admission.enter(user, for_turn=not request.idempotency_key)
+    return user, chat
+
+
+def _asked_on_page(request: TurnRequest) -> Asked | None:
+    """What is asked: the new message, or the one that the reply in question answers."""
+    user, chat = _may_speak(request)
+    text = request.content or queries.answered_by(chat, request.message_uid)
+    return Asked(user.pk, text, request.surface)
+
+
+def _open_on_page(request: TurnRequest, question: Question | None = None) -> Opened | Existing:
+    user, _ = _may_speak(request)
     key = f"web:{user.pk}:{request.idempotency_key}" if request.idempotency_key else None
     if key is not None:
         turn = Turn.objects.filter(idempotency_key=key).first()
@@ -142,6 +207,8 @@ def _open_on_page(request: TurnRequest) -> Opened | Existing:
             kind=request.kind,
             sampling=request.sampling,
             idempotency_key=key,
+            question=question,
+            admission=request.admission,
         ),
         request.chat_uid,
         checked_content(request.content) if request.kind == Turn.Kind.REPLY else "",
@@ -170,6 +237,7 @@ def _begun_before(found: Existing) -> Begun:
         rule=found.rule,
         sync=turn.sync,
         prompt_tokens=turn.prompt_tokens,
+        fallback=Fallback.of(turn.manifest),
     )
 
 

@@ -5,15 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.models import ApiKey, User
+from billing.limits.admission import Admission
 from chats.models import Turn
 from chats.tree import Place
+from chats.voices import Fallback
+from engine.events import UsageReport
+from engine.tools import ToolCall
 from engine.types import GenerationRequest, Sampling
 from llm.registry import ModelSpec
+from memory.tools import Change, Offer
+from memory.vectors import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What somebody asks of a chat, whatever surface they ask from."""
+    """What somebody asks of a chat, whatever surface they ask from.
+
+    `question` is what they say as a vector, where one could be had in time.
+    """
 
     user: User
     surface: str
@@ -22,6 +31,8 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     idempotency_key: str | None = None
     fingerprint: str = ""
+    question: Question | None = None
+    admission: Admission = field(default_factory=Admission, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +41,9 @@ class Opened:
 
     `chat_uid` is "" for a turn that leaves no trace: then only the money is settled.
     `rule` says what chose the character; `sync` what became of the stored conversation.
-    `state` is what lasts on the branch of the reply (`chats.state`).
+    `state` is what lasts on the branch of the reply (`chats.state`). `offer` are the memory tools
+    that the model has; `answers` is the message that the reply answers. What lies before position
+    `summarise_to` should be summed up, and is not yet. `fallback` says whose place `spec` took.
     """
 
     uid: str
@@ -53,6 +66,10 @@ class Opened:
     sync: str = ""
     version: int = 0
     state: dict[str, Any] | None = None
+    offer: Offer | None = None
+    answers: str = ""
+    summarise_to: int = 0
+    fallback: Fallback | None = None
     created: int = field(default_factory=lambda: int(time.time()))
 
     @property
@@ -70,7 +87,11 @@ class Existing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: what it produced and what it used."""
+    """How a run ended: what it produced and what it used.
+
+    `tool_calls` are for the client, `changes` for the notebook; `rounds` is the usage of each
+    request, where tools made it several.
+    """
 
     text: str
     reasoning: str
@@ -82,6 +103,9 @@ class Outcome:
     estimated: bool = False
     error_code: str = ""
     error_message: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    changes: tuple[Change, ...] = ()
+    rounds: tuple[UsageReport, ...] = ()
     first_token_ms: int | None = None
     duration_ms: int | None = None
 

@@ -7,6 +7,7 @@
     ├── NotFound              404
     ├── Conflict              409  may carry `retry_after`
     ├── InsufficientCredits   429  code insufficient_quota; retrying is pointless
+    │   └── BudgetExceeded         until `retry_after`
     ├── RateLimited           429  carries `retry_after`
     ├── Unavailable           503  the server is draining or a part of it is down
     └── ProviderError         502  an upstream model failed
@@ -67,6 +68,10 @@ class Conflict(ReverieError):
 class InsufficientCredits(ReverieError):
     status = 429
     code = "insufficient_quota"
+
+
+class BudgetExceeded(InsufficientCredits):
+    """There are credits, but no more may be spent for now."""
 
 
 class RateLimited(ReverieError):

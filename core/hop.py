@@ -4,11 +4,14 @@ Threads are few and long-lived, so each keeps its database connection. No connec
 held while a reply streams: the hop returns before the stream begins and another one ends it.
 """
 
+import asyncio
 import contextvars
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import connections
@@ -18,6 +21,7 @@ from core.loop import remember
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_CLOSE_SECONDS: Final = 2.0
 _executor: ThreadPoolExecutor | None = None
 
 
@@ -53,12 +57,39 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     return await loop.run_in_executor(executor(), context.run, _run, call)
 
 
+async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """Like `hop`; who is cancelled while the function runs is so once it has ended.
+
+    Nothing stops a thread, so what it takes and opens must be there for its caller to give back.
+    """
+    call = partial(function, *args, **kwargs)
+    if settings.INLINE_HOPS:
+        return call()
+    remember()
+    work = executor().submit(contextvars.copy_context().run, _run, call)
+    ended = asyncio.wrap_future(work)
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        if not work.cancel():
+            await asyncio.wait({ended})
+        raise
+
+
 def close_pool() -> None:
     """Stop the threads, closing each one's connection. For shutdown and for tests."""
     global _executor
     if _executor is None:
         return
     pool, _executor = _executor, None
-    for _ in range(_threads() * 2):
-        pool.submit(connections.close_all)
+    gate = threading.Barrier(_threads())
+    for _ in range(_threads()):
+        pool.submit(_close, gate)
     pool.shutdown(wait=True)
+
+
+def _close(gate: threading.Barrier) -> None:
+    """Close this thread's connection, and wait for the others so that each does it once."""
+    connections.close_all()
+    with suppress(threading.BrokenBarrierError):
+        gate.wait(_CLOSE_SECONDS)

@@ -7,14 +7,16 @@ Upstream addresses are the operator's and may be local. Addresses that users giv
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
+from httpx_aiohttp.transport import map_aiohttp_exceptions
 
 from core.errors import Invalid
 
@@ -29,7 +31,8 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 
 _TIMEOUT: Final = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-_EXTENSIONS: Final = {"timeout": _TIMEOUT.as_dict()}
+_CONNECT: Final = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
+_PIECE_BYTES: Final = 16 * 1024
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = WeakKeyDictionary()
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -60,21 +63,49 @@ def client() -> httpx.AsyncClient:
     return found
 
 
-@asynccontextmanager
-async def post(
-    url: httpx.URL, *, content: bytes, headers: httpx.Headers
-) -> AsyncIterator[httpx.Response]:
-    """A POST whose answer is read as it comes.
+class Answer:
+    """What a server answered, read as it comes. Reading raises httpx's errors."""
 
-    Straight through the transport: the client's cookies, redirects and authentication, which
-    a model's server has no use for, cost as much as the request itself.
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status_code: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    async def aiter_raw(self) -> AsyncIterator[bytes]:
+        """The body in pieces. A second call goes on where the first one stopped."""
+        with map_aiohttp_exceptions():
+            async for piece in self._response.content.iter_chunked(_PIECE_BYTES):
+                yield piece
+
+
+@asynccontextmanager
+async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
+    """A POST whose answer is read as it comes. Raises httpx's errors.
+
+    On the transport's own connections, without httpx's requests and responses, cookies and
+    redirects: they cost as much as the request itself.
     """
-    request = httpx.Request("POST", url, headers=headers, content=content, extensions=_EXTENSIONS)
-    response = await transport().handle_async_request(request)
+    with map_aiohttp_exceptions():
+        response = await _session().post(
+            url,
+            data=content,
+            headers=headers,
+            allow_redirects=False,
+            auto_decompress=False,
+            timeout=_CONNECT,
+        )
     try:
-        yield response
+        yield Answer(response)
     finally:
-        await response.aclose()
+        await response.__aexit__(None, None, None)
+
+
+def _session() -> aiohttp.ClientSession:
+    """What the transport sends with."""
+    door = transport()
+    if not isinstance(door.client, aiohttp.ClientSession):
+        door.client = door.get_client()
+    return door.client
 
 
 async def aclose() -> None:

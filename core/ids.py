@@ -3,6 +3,7 @@
 import secrets
 import threading
 import time
+from datetime import datetime
 from typing import Final
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -14,12 +15,12 @@ _STEP_BITS: Final = 40
 _NUMBER_BITS: Final = 52
 
 
+_PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
+
+
 def _encode(value: int, width: int) -> str:
-    chars = []
-    for _ in range(width):
-        value, index = divmod(value, 32)
-        chars.append(ALPHABET[index])
-    return "".join(reversed(chars))
+    """The number in an even count of characters, written two at a time."""
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * width - 10, -1, -10)])
 
 
 class _Clock:
@@ -51,6 +52,11 @@ def new_uid() -> str:
     """A new id: 10 characters of milliseconds, then 14 random ones (70 bits)."""
     milliseconds, bits = _clock.tick()
     return _encode(milliseconds, _TIME_CHARS) + _encode(bits, LENGTH - _TIME_CHARS)
+
+
+def first_uid(at: datetime) -> str:
+    """The id that sorts before all that were made from this time on."""
+    return _encode(int(at.timestamp() * 1000), _TIME_CHARS) + ALPHABET[0] * (LENGTH - _TIME_CHARS)
 
 
 def new_number() -> int:

@@ -17,13 +17,39 @@ FIRST_TOKEN: Final = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64),
 )
 TOKENS: Final = Counter("reverie_tokens_total", "Tokens by direction", ("direction",))
+_TOKENS_IN: Final = TOKENS.labels("in")
+_TOKENS_OUT: Final = TOKENS.labels("out")
 UPSTREAM_ERRORS: Final = Counter(
     "reverie_upstream_errors_total", "Failed upstream calls", ("code",)
 )
 HOLD_EXCESS: Final = Counter(
     "reverie_hold_excess_micro_credits_total", "Cost beyond what was reserved, not charged"
 )
+CALLS_REFUSED: Final = Counter(
+    "reverie_memory_calls_refused_total", "Calls of memory tools that changed nothing"
+)
+NOT_EMBEDDED: Final = Counter(
+    "reverie_questions_not_embedded_total",
+    "Turns that recalled by words for want of a vector",
+    ("why",),
+)
+LIMITED: Final = Counter(
+    "reverie_limited_total", "Requests that a limit refused, by limit", ("limit",)
+)
+LIMITS_UNCOUNTED: Final = Counter(
+    "reverie_limits_uncounted_total", "Checks let through because Redis did not answer"
+)
+LEDGER_VIOLATIONS: Final = Gauge(
+    "reverie_ledger_violations", "What the last check of the ledger found wrong"
+)
+LEDGER_CHECKED: Final = Gauge(
+    "reverie_ledger_checked_timestamp_seconds", "When the ledger was last checked"
+)
 RECOVERED: Final = Counter("reverie_turns_recovered_total", "Turns ended for a dead process")
+JOBS: Final = Counter("reverie_jobs_total", "Runs of jobs by how they ended", ("kind", "outcome"))
+JOBS_DUE: Final = Gauge("reverie_jobs_due", "Jobs that wait for a worker")
+JOBS_OLDEST: Final = Gauge("reverie_jobs_oldest_seconds", "How long the oldest of them waits")
+JOBS_FAILED: Final = Gauge("reverie_jobs_failed", "Jobs that failed within a day")
 
 
 class Ended(Protocol):
@@ -48,8 +74,8 @@ def turn_started() -> None:
 def turn_ended(state: str, surface: str, outcome: Ended) -> None:
     RUNNING.dec()
     TURNS.labels(str(state), str(surface)).inc()
-    TOKENS.labels("in").inc(outcome.prompt_tokens)
-    TOKENS.labels("out").inc(outcome.completion_tokens)
+    _TOKENS_IN.inc(outcome.prompt_tokens)
+    _TOKENS_OUT.inc(outcome.completion_tokens)
     if outcome.duration_ms is not None:
         SECONDS.observe(outcome.duration_ms / 1000)
     if outcome.first_token_ms is not None:
@@ -62,5 +88,36 @@ def turn_recovered() -> None:
     RECOVERED.inc()
 
 
+def tool_calls_refused(count: int) -> None:
+    CALLS_REFUSED.inc(count)
+
+
 def hold_exceeded(micro: int) -> None:
     HOLD_EXCESS.inc(micro)
+
+
+def question_not_embedded(why: str) -> None:
+    NOT_EMBEDDED.labels(why).inc()
+
+
+def limited(limit: str) -> None:
+    LIMITED.labels(limit).inc()
+
+
+def limits_uncounted() -> None:
+    LIMITS_UNCOUNTED.inc()
+
+
+def job_ended(kind: str, outcome: str) -> None:
+    JOBS.labels(kind, outcome).inc()
+
+
+def queue_stands(*, due: int, oldest_seconds: int, failed: int) -> None:
+    JOBS_DUE.set(due)
+    JOBS_OLDEST.set(oldest_seconds)
+    JOBS_FAILED.set(failed)
+
+
+def ledger_checked(violations: int) -> None:
+    LEDGER_VIOLATIONS.set(violations)
+    LEDGER_CHECKED.set_to_current_time()

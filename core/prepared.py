@@ -6,18 +6,21 @@ are found at the first call. Used where the bench shows that it matters, and now
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import msgspec
 from django.db import connections, models
+from django.db.models.base import ModelState
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 
 M = TypeVar("M", bound=models.Model)
 Values = dict[str, Any]
 _DAY_ONE: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_PLAIN: Final = frozenset((str, int, bool))
 
 
 def _samples(kinds: dict[str, type], round_: int) -> Values:
@@ -38,54 +41,59 @@ class _Compiled:
         base = _samples(kinds, 0)
         other = _samples(kinds, 1)
         self.sql, first = compile_(base)
-        self.names: list[str | None] = [None] * len(first)
-        self.constants = list(first)
+        self._constants = list(first)
+        self._places: list[tuple[int, str]] = []
+        self._times = [name for name, kind in kinds.items() if kind is datetime]
         for name in kinds:
             _, changed = compile_({**base, name: other[name]})
             for place, (a, b) in enumerate(zip(first, changed, strict=True)):
                 if a != b:
-                    self.names[place] = name
+                    self._places.append((place, name))
 
-    def values(self, given: Values) -> list[Any]:
-        adapted = given
-        for name, value in given.items():
-            if type(value) is datetime:
-                adapt = connections["default"].ops.adapt_datetimefield_value
-                adapted = {**adapted, name: adapt(value)}
-        return [
-            constant if name is None else adapted[name]
-            for name, constant in zip(self.names, self.constants, strict=True)
-        ]
+    def values(self, database: Any, given: Values) -> list[Any]:
+        for name in self._times:
+            given[name] = _moment(given[name], database)
+        values = self._constants.copy()
+        for place, name in self._places:
+            values[place] = given[name]
+        return values
 
 
-def _execute(sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
     """Run one statement and return what `fetch` takes from its cursor.
 
     Straight to the driver, because Django's wrappers cost more than the statement; the usual
     way where somebody listens (query counts, debugging).
     """
-    database = connections["default"]
-    if database.queries_logged or database.execute_wrappers:
+    if _is_listened_to(database):
         with database.cursor() as wrapped:
             wrapped.execute(sql, values)
             return fetch(wrapped)
-    database.ensure_connection()
-    database.validate_no_broken_transaction()
+    _make_ready(database)
     with database.wrap_database_errors:
-        cursor = _execute_on(database, sql, values)
+        if database.vendor == "postgresql":
+            return fetch(_run_on_postgres(database, [(sql, values)])[0])
+        cursor = database.connection.execute(_for_driver(sql), values)
         try:
             return fetch(cursor)
         finally:
             cursor.close()
 
 
-def _execute_on(database: Any, sql: str, values: list[Any]) -> Any:
-    if database.vendor == "postgresql":
-        from psycopg import Cursor  # noqa: PLC0415 - not there where only SQLite is used
+def _run_on_postgres(database: Any, statements: list[tuple[str, list[Any]]]) -> list[Any]:
+    from core import postgres  # noqa: PLC0415 - its driver is not there where only SQLite is used
 
-        # Unlike Django's, this cursor binds on the server, which then plans a statement once.
-        return Cursor(database.connection).execute(sql, values, prepare=True)
-    return database.connection.execute(_for_driver(sql), values)
+    return postgres.run(database.connection, statements)
+
+
+def _is_listened_to(database: Any) -> bool:
+    return bool(database.queries_logged or database.execute_wrappers)
+
+
+def _make_ready(database: Any) -> None:
+    if database.connection is None:
+        database.ensure_connection()
+    database.validate_no_broken_transaction()
 
 
 @lru_cache(maxsize=256)
@@ -100,21 +108,36 @@ class Write(NamedTuple):
     values: list[Any]
 
 
-def write_together(*writes: Write) -> None:
+class Read(NamedTuple):
+    """A read with its values, not made yet: see `read_together`."""
+
+    sql: str
+    values: list[Any]
+    made: Callable[[Any], list[Any]]
+
+
+def write_together(*writes: Write) -> list[int]:
     """Make several changes, in this order, in one trip to the database where it allows that.
 
-    Call inside a transaction: an error may come from any of them, and then none must stay.
+    Returns how many rows each changed. Call inside a transaction: an error may come from any
+    of them, and then none must stay.
     """
+    return _together([(write.sql, write.values) for write in writes], _row_count)
+
+
+def read_together(*reads: Read) -> list[list[Any]]:
+    """Make several reads in one trip to the database where it allows that: what each gave."""
+    found = _together([(read.sql, read.values) for read in reads], _all_rows)
+    return [read.made(rows) for read, rows in zip(reads, found, strict=True)]
+
+
+def _together(statements: list[tuple[str, list[Any]]], fetch: Callable[[Any], Any]) -> list[Any]:
     database = connections["default"]
-    if database.vendor != "postgresql" or database.queries_logged or database.execute_wrappers:
-        for write in writes:
-            _execute(write.sql, write.values, _row_count)
-        return
-    database.ensure_connection()
-    database.validate_no_broken_transaction()
-    with database.wrap_database_errors, database.connection.pipeline():
-        for write in writes:
-            _execute_on(database, write.sql, write.values)
+    if database.vendor != "postgresql" or _is_listened_to(database):
+        return [_execute(database, sql, values, fetch) for sql, values in statements]
+    _make_ready(database)
+    with database.wrap_database_errors:
+        return [fetch(done) for done in _run_on_postgres(database, statements)]
 
 
 def _all_rows(cursor: Any) -> Any:
@@ -135,10 +158,10 @@ class _Statement:
     def __init__(self) -> None:
         self._compiled: dict[str, Any] = {}
 
-    def _get(self) -> Any:
-        found = self._compiled.get(connections["default"].vendor)
+    def _get(self, database: Any) -> Any:
+        found = self._compiled.get(database.vendor)
         if found is None:
-            found = self._compiled[connections["default"].vendor] = self._compile()
+            found = self._compiled[database.vendor] = self._compile()
         return found
 
     def _compile(self) -> Any:
@@ -165,35 +188,84 @@ class Select(_Statement, Generic[M]):
         rows: Any = self._build(**_samples(self._kinds, 0))
         compiler = rows.query.get_compiler("default")
         compiler.as_sql()
-        if rows._iterable_class is not ModelIterable:
-            compiler.klass_info = None
-        return compiled, compiler, compiler.get_converters(item[0] for item in compiler.select)
+        makes_instances = rows._iterable_class is ModelIterable
+        return compiled, _converters(compiler), _maker(compiler) if makes_instances else tuple
+
+    def bind(self, **values: Any) -> Read:
+        return self._bound(connections["default"], values)
 
     def all(self, **values: Any) -> list[M]:
-        compiled, compiler, converters = self._get()
-        rows: Any = _execute(compiled.sql, compiled.values(values), _all_rows)
-        if converters:
-            rows = compiler.apply_converters(rows, converters)
-        return list(self._instances(compiler, rows))
+        database = connections["default"]
+        sql, bound, made = self._bound(database, values)
+        return made(_execute(database, sql, bound, _all_rows))
+
+    def _bound(self, database: Any, values: Values) -> Read:
+        compiled, converters, make = self._get(database)
+
+        def made(rows: Any) -> list[Any]:
+            if converters:
+                rows = [_converted(row, converters, database) for row in rows]
+            return [make(row) for row in rows]
+
+        return Read(compiled.sql, compiled.values(database, values), made)
 
     def first(self, **values: Any) -> M | None:
         return next(iter(self.all(**values)), None)
 
-    def _instances(self, compiler: Any, rows: Any) -> Iterator[Any]:
-        info = compiler.klass_info
-        if info is None:
-            yield from map(tuple, rows)
-            return
-        fields = info["select_fields"]
-        start, end = fields[0], fields[-1] + 1
-        names = [item[0].target.attname for item in compiler.select[start:end]]
-        populate_with: Any = get_related_populators
-        populators = populate_with(info, compiler.select, "default")
-        for row in rows:
-            instance = info["model"].from_db("default", names, row[start:end])
-            for populate in populators:
-                populate.populate(row, instance)
-            yield instance
+
+def _converters(compiler: Any) -> list[tuple[int, Any, Any]]:
+    """What turns columns into values of their fields: column, converter, expression."""
+    found = compiler.get_converters(item[0] for item in compiler.select)
+    return [(at, one, expression) for at, (many, expression) in found.items() for one in many]
+
+
+def _converted(row: Any, converters: list[tuple[int, Any, Any]], database: Any) -> list[Any]:
+    """The row with its values converted. NULL is None for every field of ours."""
+    values = list(row)
+    for at, convert, expression in converters:
+        if values[at] is not None:
+            values[at] = convert(values[at], expression, database)
+    return values
+
+
+def _maker(compiler: Any) -> Callable[[Any], Any]:
+    """What makes an instance of a row, with the instances that were joined."""
+    info = compiler.klass_info
+    fields, model = info["select_fields"], info["model"]
+    start, end = fields[0], fields[-1] + 1
+    names = [item[0].target.attname for item in compiler.select[start:end]]
+    populators_of: Any = get_related_populators
+    populators = populators_of(info, compiler.select, "default")
+
+    def make(row: Any) -> Any:
+        instance = _instance(model, names, row[start:end])
+        for populator in populators:
+            _join(populator, row, instance)
+        return instance
+
+    return make
+
+
+def _instance(model: type[models.Model], names: list[str], values: Any) -> Any:
+    """What `Model.from_db` makes, without signals and descriptors, which cost the most of it."""
+    instance = model.__new__(model)
+    instance.__dict__.update(zip(names, values, strict=True))
+    state = instance._state = ModelState()
+    state.db, state.adding = "default", False
+    return instance
+
+
+def _join(populator: Any, row: Any, instance: Any) -> None:
+    """Put the joined instance of this row, or None, into its place: Django's, with `_instance`."""
+    reorder = populator.reorder_for_init
+    values = reorder(row) if reorder else row[populator.cols_start : populator.cols_end]
+    joined = None
+    if values[populator.pk_idx] is not None:
+        joined = _instance(populator.model_cls, populator.init_list, values)
+        for further in populator.related_populators:
+            _join(further, row, joined)
+        populator.remote_setter(joined, instance)
+    populator.local_setter(instance, joined)
 
 
 class Update(_Statement):
@@ -231,13 +303,15 @@ class Update(_Statement):
         return compiled
 
     def bind(self, **values: Any) -> Write:
-        compiled = self._get()
-        return Write(compiled.sql, compiled.values(values))
+        database = connections["default"]
+        compiled = self._get(database)
+        return Write(compiled.sql, compiled.values(database, values))
 
     def __call__(self, **values: Any) -> Any:
-        compiled = self._get()
+        database = connections["default"]
+        compiled = self._get(database)
         fetch = _first_row if self._returning else _row_count
-        return _execute(compiled.sql, compiled.values(values), fetch)
+        return _execute(database, compiled.sql, compiled.values(database, values), fetch)
 
 
 class Insert(_Statement):
@@ -268,27 +342,34 @@ class Insert(_Statement):
                 made.append((place, field, default))
                 row.append(None)
             else:
-                row.append(_prepared(field, default))
+                row.append(_prepared(field, default, connections["default"]))
         places_of = {field.attname: (place, field) for place, field in enumerate(fields)}
         return sql, row, made, places_of
 
-    def __call__(self, **values: Any) -> None:
-        write = self.bind(**values)
-        _execute(write.sql, write.values, _row_count)
+    def __call__(self, **values: Any) -> int:
+        """Insert it. Returns how many rows that made: 0 if a conflict was ignored."""
+        database = connections["default"]
+        sql, row = self._bound(database, values)
+        return int(_execute(database, sql, row, _row_count))
 
     def bind(self, **values: Any) -> Write:
-        sql, template, made, places = self._get()
+        return Write(*self._bound(connections["default"], values))
+
+    def _bound(self, database: Any, values: Values) -> tuple[str, list[Any]]:
+        sql, template, made, places = self._get(database)
         row = template.copy()
         for place, field, default in made:
             if field.attname not in values:
-                row[place] = _prepared(field, default())
+                row[place] = _prepared(field, default(), database)
         try:
             for name, value in values.items():
                 place, field = places[name]
-                row[place] = _prepared(field, value)
+                # Plain texts and numbers are what the database takes already.
+                is_plain = value is None or type(value) in _PLAIN
+                row[place] = value if is_plain else _prepared(field, value, database)
         except KeyError as error:
             raise TypeError(f"{self._model.__name__} has no column {error}") from error
-        return Write(sql, row)
+        return sql, row
 
 
 def _default(field: Any) -> Any:
@@ -300,8 +381,21 @@ def _default(field: Any) -> Any:
     return field.get_default()
 
 
-def _prepared(field: Any, value: Any) -> Any:
-    """The value as the database takes it. Plain texts and numbers are that already."""
-    if value is None or type(value) in (str, int, bool):
+def _prepared(field: Any, value: Any, database: Any) -> Any:
+    """The value as the database takes it."""
+    if value is None or type(value) in _PLAIN:
         return value
-    return field.get_db_prep_save(value, connections["default"])
+    if type(value) is datetime:
+        return _moment(value, database)
+    if type(field) is models.JSONField and field.encoder is None:
+        return msgspec.json.encode(value).decode()
+    return field.get_db_prep_save(value, database)
+
+
+def _moment(value: datetime | None, database: Any) -> Any:
+    """A time as the database takes it. Ours are in UTC, where SQLite's text is soon written."""
+    if value is None or database.vendor == "postgresql":
+        return value
+    if value.tzinfo is UTC and database.timezone is UTC:
+        return str(value.replace(tzinfo=None))
+    return database.ops.adapt_datetimefield_value(value)

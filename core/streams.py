@@ -1,6 +1,7 @@
 """Small tools for byte streams: priming and the headers of server-sent events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final, TypeVar
 
 T = TypeVar("T")
@@ -13,7 +14,7 @@ STREAM_HEADERS: Final = {
 }
 
 
-async def prime(stream: AsyncIterator[T]) -> AsyncIterator[T]:
+async def prime(stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
     """Wait for the first item, so that an early failure still has a status to be told with.
 
     Raises what the stream raises before its first item. Streams that send keep-alives bound
@@ -26,11 +27,8 @@ async def prime(stream: AsyncIterator[T]) -> AsyncIterator[T]:
     return _with_first(first, stream)
 
 
-async def _with_first(first: T, stream: AsyncIterator[T]) -> AsyncIterator[T]:
-    try:
+async def _with_first(first: T, stream: AsyncGenerator[T]) -> AsyncGenerator[T]:
+    async with aclosing(stream):
         yield first
         async for item in stream:
             yield item
-    finally:
-        if (close := getattr(stream, "aclose", None)) is not None:
-            await close()

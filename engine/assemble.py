@@ -11,11 +11,10 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.blocks import Injection, TextBlock
+from engine.cover import STORY_TITLE, Covered
 from engine.draft import (
-    MEMORIES_TITLE,
     MESSAGE_OVERHEAD_TOKENS,
     REPLY_PRIMER_TOKENS,
-    SUMMARY_TITLE,
     Draft,
 )
 from engine.expander import Expander
@@ -37,6 +36,7 @@ from engine.parts import (
     PromptParts,
     Role,
 )
+from engine.recalled import NAMES, TITLES, Recalled
 from engine.tokens import TokenCounter
 from engine.types import ChatMessage
 
@@ -45,7 +45,7 @@ class Prompt(msgspec.Struct, frozen=True):
     """What is sent, what it is made of, and its size in tokens by our count.
 
     `changes` are the variables that the texts set; `banned` are strings that the model should
-    not write.
+    not write; messages before position `leaving` are out of the prompt, or soon will be.
     """
 
     messages: tuple[ChatMessage, ...]
@@ -53,6 +53,7 @@ class Prompt(msgspec.Struct, frozen=True):
     tokens: int
     changes: Changes = Changes()
     banned: tuple[str, ...] = ()
+    leaving: int = 0
 
 
 def assemble(
@@ -79,12 +80,16 @@ def assemble(
         tokens=tokens,
         changes=expand.changes,
         banned=tuple(expand.banned),
+        leaving=draft.leaving(),
     )
 
 
 class _Writer:
     """Lays a draft out: one leading system message, the history with what stands among it, a
-    trailing instruction, and the prefill."""
+    trailing instruction, and the prefill.
+
+    What the assistant says at depth 0 is how the reply is to begin, so it is a prefill too.
+    """
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
@@ -95,16 +100,28 @@ class _Writer:
         self._talk()
         if draft.tail:
             self._say("system", [TextBlock("post-history", "card", draft.tail)])
+        for injection in filter(_is_beginning, draft.injections):
+            self._say("assistant", injection.blocks, injection.depth)
         if draft.prefill:
             self._say("assistant", [TextBlock("prefill", "chat", draft.prefill)])
 
     def _recalled(self) -> list[TextBlock]:
-        draft, blocks = self._draft, []
-        if draft.memories:
-            remembered = "\n".join(f"- {text}" for text in draft.memories)
-            blocks.append(TextBlock("memories", "memory", MEMORIES_TITLE + remembered))
-        if draft.summary:
-            blocks.append(TextBlock("summary", "memory", SUMMARY_TITLE + draft.summary))
+        draft, blocks = self._draft, list[TextBlock]()
+        for kind, title in TITLES.items():
+            kept = draft.recall.kept(kind)
+            if kept:
+                blocks.append(TextBlock(NAMES[kind], "title", title))
+            blocks += (
+                TextBlock(NAMES[kind], item.source, line, score=item.score, uids=item.uids)
+                for item, line in kept
+            )
+        if draft.told:
+            blocks.append(TextBlock("summary", "title", STORY_TITLE))
+            blocks += (
+                TextBlock("summary", f"summary:{told.item.uid}", told.text, uids=(told.item.uid,))
+                for told in draft.told
+                if told.text
+            )
         return blocks
 
     def _say(self, role: Role, blocks: Sequence[TextBlock], depth: int | None = None) -> None:
@@ -118,6 +135,8 @@ class _Writer:
                     tokens=self._draft.count(block.text),
                     text=block.text,
                     depth=depth,
+                    score=block.score,
+                    uids=block.uids,
                 )
             )
         self.messages.append(ChatMessage(role, "\n\n".join(block.text for block in blocks)))
@@ -127,7 +146,8 @@ class _Writer:
         draft = self._draft
         count = len(draft.history)
         at: dict[int, list[Injection]] = {}
-        for injection in sorted(draft.injections, key=lambda found: ROLES.index(found.role)):
+        among = [found for found in draft.injections if not _is_beginning(found)]
+        for injection in sorted(among, key=lambda found: ROLES.index(found.role)):
             depth = injection.depth
             place = min(depth, count) if injection.is_from_start else max(0, count - depth)
             at.setdefault(place, []).append(injection)
@@ -144,12 +164,19 @@ class _Writer:
                 self.layout.append(Line(message.role, uid=message.uid))
 
 
+def _is_beginning(injection: Injection) -> bool:
+    """Whether this is what the reply begins with."""
+    is_last = not injection.is_from_start and injection.depth == 0
+    return is_last and injection.role == "assistant"
+
+
 __all__ = [
     "MESSAGE_OVERHEAD_TOKENS",
     "REPLY_PRIMER_TOKENS",
     "AtDepth",
     "Budget",
     "CharacterParts",
+    "Covered",
     "HistoryMessage",
     "LoreParts",
     "Note",
@@ -158,5 +185,6 @@ __all__ = [
     "Preferences",
     "Prompt",
     "PromptParts",
+    "Recalled",
     "assemble",
 ]

@@ -40,13 +40,16 @@ _NOTE_AFTER_SCENARIO, _NOTE_AMONG_MESSAGES, _NOTE_FIRST = 0, 1, 2
 
 
 class TextBlock(msgspec.Struct, frozen=True):
-    """A piece of the prompt. `order` and `is_first_cut` matter when there is too much."""
+    """A piece of the prompt. `order` and `is_first_cut` matter when there is too much; `score`
+    and `uids` say of what is recalled how well it fits and what it was made of."""
 
     name: str
     source: str
     text: str
     order: int = 0
     is_first_cut: bool = False
+    score: float | None = None
+    uids: tuple[str, ...] = ()
 
 
 class Injection(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """The parts of a prompt with their sizes, while it is decided what stays."""
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any, Final
 
 from engine.blocks import (
@@ -11,8 +12,10 @@ from engine.blocks import (
     leading_blocks,
     post_history,
 )
+from engine.cover import Story, Told, story_tokens, told_of
 from engine.expander import Expander
 from engine.parts import Block, Budget, PromptParts
+from engine.recalled import NAMES, Recall, recall_tokens
 from engine.tokens import TokenCounter
 
 MESSAGE_OVERHEAD_TOKENS: Final = 4
@@ -21,10 +24,11 @@ HISTORY_STEP: Final = 8
 """Old messages go in steps of this many, so that the start of the prompt, which upstreams
 keep in their caches, stays the same for several turns."""
 _LONG_HISTORY: Final = 4 * HISTORY_STEP
-# The blank line between two blocks, and the line and dash of a memory.
+# The blank line between two blocks.
 _SEAM_TOKENS: Final = 2
-MEMORIES_TITLE: Final = "What you remember:\n"
-SUMMARY_TITLE: Final = "What happened before:\n"
+_NEARLY_FULL: Final = 0.75
+_STAYS: Final = 0.5
+"""When a prompt is nearly full, what is older than the newest half of its room leaves soon."""
 _CUT_ORDER: Final = ("preferences", "persona", "personality", "scenario")
 _SPARED: Final = ("main prompt", "description")
 _OVER: Final = "over budget"
@@ -42,14 +46,18 @@ class Draft:
         self.examples = example_blocks(parts, expand)
         self.injections = injections(parts, expand)
         self.tail = post_history(parts, expand)
-        self.memories = list(parts.memories)
-        self.summary = parts.summary
+        self.recall = Recall(parts.memories, self.sized, recall_tokens(budget.context_tokens))
+        self.story = Story(parts.summaries, self.sized, story_tokens(self.budget))
         self.history = parts.history
         self.first_position = parts.first_position
+        self._places = _places(parts)
+        self.told: list[Told] = self.story.until(self.first_position)
         self.prefill = parts.prefill
         self.cut: list[Block] = []
         self.sizes = [self.count(m.content) + MESSAGE_OVERHEAD_TOKENS for m in parts.history]
         self._history_total = sum(self.sizes)
+        self._dropped: list[tuple[int, int]] = []
+        self._history_cut_at = 0
 
     def sized(self, text: str) -> int:
         """Tokens of a piece of a message, with what joins it to the next."""
@@ -62,30 +70,57 @@ class Draft:
         total += sum(self.sized(block.text) for block in (*self.leading, *self.examples))
         for injection in self.injections:
             total += MESSAGE_OVERHEAD_TOKENS + sum(self.sized(b.text) for b in injection.blocks)
-        if self.memories:
-            total += self.sized(MEMORIES_TITLE) + sum(map(self.sized, self.memories))
-        if self.summary:
-            total += self.sized(SUMMARY_TITLE) + self.sized(self.summary)
-        return total
+        total += self.recall.tokens
+        return total + self.story.tokens(self.told)
 
     def fit(self) -> int:
-        """Cut until it fits: examples, the oldest history, memories, lore, then the rest.
+        """Cut until it fits: examples, the oldest history, memories, lore, the rest.
 
         Returns the tokens of what stays.
         """
-        total = self.total()
-        excess = total - self.budget
-        if excess <= 0:
-            return total
-        for cut in (self._first_cuts, self._examples, self._history, self._memories, self._rest):
-            if excess <= 0:
-                break
-            excess = cut(excess)
+        self.recall.fill(self._window())
+        if self.total() > self.budget:
+            self._cut_down()
+        else:
+            self._note_unrecalled()
+        self._note_history()
+        return self.total()
+
+    def _note_unrecalled(self) -> None:
+        for item, tokens, reason in self.recall.cut:
+            self._note(
+                NAMES[item.kind],
+                item.source,
+                tokens,
+                reason=reason,
+                text=item.text,
+                score=item.score,
+                uids=item.uids,
+            )
+
+    def _window(self) -> set[str]:
+        return {message.uid for message in self.history}
+
+    def _cut_down(self) -> None:
+        # Which messages stay is not known yet: what is recalled gets all of its room first.
+        self.recall.fill()
+        self._cut_while_over(self._first_cuts, self._examples, self._history)
+        self.recall.fill(self._window())
+        self._cut_while_over(self._recalled)
+        self._note_unrecalled()
+        excess = self._cut_while_over(self._told, self._rest)
         if excess > 0:
             # What must stay is larger than the window: keep the instructions whole and trust
             # the upstream's own limit. The manifest says so.
             self._note("overflow", "prompt", excess, reason="cannot be cut")
-        return self.total()
+
+    def _cut_while_over(self, *cuts: Callable[[int], int]) -> int:
+        """Cut in this order until it fits. Returns the tokens that are still too much."""
+        excess = self.total() - self.budget
+        for cut in cuts:
+            if excess > 0:
+                excess = cut(excess)
+        return excess
 
     def _note(
         self, name: str, source: str, tokens: int, *, reason: str = _OVER, **more: Any
@@ -138,37 +173,102 @@ class Draft:
         return self._drop_each(own[::-1], excess)
 
     def _history(self, excess: int) -> int:
-        """Drop the oldest messages, never the newest of the user's or what follows it."""
+        """Drop the oldest messages, never the newest of the user's or what follows it.
+
+        The window begins after a summary's end if it can, so that no message falls between.
+        """
+        self._history_cut_at = len(self.cut)
+        before = self.story.tokens(self.told)
         most = min(self._newest_user(), len(self.history))
-        drop = freed = 0
-        while drop < most and freed < excess:
-            freed += self.sizes[drop]
-            drop += 1
-        if not drop:
+        freed = [0, *accumulate(self.sizes)]
+
+        def left(drop: int) -> int:
+            told = self.story.until(self._places[drop]) if drop else self.told
+            return excess - freed[drop] + self.story.tokens(told) - before
+
+        least = next((drop for drop in range(most) if left(drop) <= 0), most)
+        if not least:
             return excess
-        if len(self.history) - drop > _LONG_HISTORY:
-            step = -(self.first_position + drop) % HISTORY_STEP
-            freed += sum(self.sizes[drop : drop + step])
-            drop += step
+        drop = self._at_summary(least, most, freed)
+        if drop is None or left(drop) > 0:
+            drop = least
+            if len(self.history) - drop > _LONG_HISTORY:
+                drop += -(self.first_position + drop) % HISTORY_STEP
+                drop = drop if left(drop) <= left(least) else least
+        after = left(drop)
+        self._dropped = list(zip(self._places[:drop], self.sizes[:drop], strict=True))
+        self.told = self.story.until(self._places[drop])
         self.history = self.history[drop:]
         self.sizes = self.sizes[drop:]
-        self._history_total -= freed
-        self._note("history", "chat", freed, messages=drop)
-        return excess - freed
+        self._places = self._places[drop:]
+        self._history_total -= freed[drop]
+        return after
+
+    def _at_summary(self, least: int, most: int, freed: list[int]) -> int | None:
+        """The first index from `least` on where a summary ends, if half of the window remains."""
+        for drop in range(least, most + 1):
+            if 2 * (freed[-1] - freed[drop]) < freed[-1] - freed[least]:
+                return None
+            if self.story.ends_between(self._places[drop - 1], self._places[drop]):
+                return drop
+        return None
+
+    def _note_history(self) -> None:
+        """Say of the messages that are not in the prompt whether a summary stands in for them."""
+        own = [piece for piece in self.told if piece.item.last >= piece.item.first]
+        unread = self.first_position
+        told = [0, sum(min(p.item.last + 1, unread) - min(p.item.first, unread) for p in own)]
+        lost = [0, unread - told[1]]
+        is_told = told_of(own, [at for at, _ in self._dropped])
+        for (_, size), is_one in zip(self._dropped, is_told, strict=True):
+            kind = told if is_one else lost
+            kind[0] += size
+            kind[1] += 1
+        for (tokens, messages), reason in ((told, "in the summary"), (lost, _OVER)):
+            if messages:
+                note = Block(
+                    name="history",
+                    source="chat",
+                    tokens=tokens,
+                    kept=False,
+                    reason=reason,
+                    messages=messages,
+                )
+                self.cut.insert(self._history_cut_at, note)
+
+    def _told(self, excess: int) -> int:
+        """Drop the oldest summaries."""
+        while self.told and excess > 0:
+            before = self.story.tokens(self.told)
+            oldest, *self.told = self.told
+            freed = before - self.story.tokens(self.told)
+            excess -= freed
+            self._note("summary", f"summary:{oldest.item.uid}", freed, text=oldest.text)
+        return excess
+
+    def leaving(self) -> int:
+        """The position before which messages are out of the prompt, or soon will be; 0 for none."""
+        start = self._places[0]
+        is_whole = not start and not self._dropped
+        if is_whole and self.total() <= _NEARLY_FULL * self.budget:
+            return 0
+        room = int(_STAYS * self.budget)
+        for index in range(len(self.history) - 1, -1, -1):
+            room -= self.sizes[index]
+            if room < 0:
+                return self._places[index + 1]
+        return start
 
     def _newest_user(self) -> int:
         """Index of the newest user message, or the length if there is none."""
         last = len(self.history) - 1
         return next((i for i in range(last, -1, -1) if self.history[i].role == "user"), last + 1)
 
-    def _memories(self, excess: int) -> int:
-        while self.memories and excess > 0:
-            text = self.memories.pop()
-            freed = self.sized(text)
-            freed += 0 if self.memories else self.sized(MEMORIES_TITLE)
-            excess -= freed
-            self._note("memories", "memory", freed, text=text)
-        return excess
+    def _recalled(self, excess: int) -> int:
+        before = self.recall.tokens
+        while before - self.recall.tokens < excess and self.recall.drop_worst():
+            pass
+        return excess - (before - self.recall.tokens)
 
     def _rest(self, excess: int) -> int:
         """Lore from the lowest order up, then what the character can do without."""
@@ -178,3 +278,12 @@ class Draft:
             excess = self._drop_each([b for b in self.leading if b.name == name], excess)
         left = [block for block in self._all_blocks() if block.name not in _SPARED]
         return self._drop_each(left, excess)
+
+
+def _places(parts: PromptParts) -> list[int]:
+    """The positions of the history's messages in the chat, and of what comes after them."""
+    found = [
+        parts.first_position + index if message.position is None else message.position
+        for index, message in enumerate(parts.history)
+    ]
+    return [*found, found[-1] + 1 if found else parts.first_position]

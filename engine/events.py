@@ -23,7 +23,8 @@ class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, gc=False):
-    """A piece of a tool call. `id` and `name` come with the first piece of each `index`."""
+    """A piece of a tool call. `id` and `name` come whole with the first piece of each `index`
+    and never again; indexes count from 0."""
 
     index: int
     arguments: str = ""

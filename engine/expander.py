@@ -5,10 +5,15 @@ A variable that one text sets is seen by the next, so a turn has one expander.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Final
 
 from msgspec.structs import replace
 
-from engine.macros import Changes, MacroContext, expand, expand_names, has_only_names
+from engine.macros import Changes, MacroContext, carry_out, expand_names, has_only_names
+
+STEPS_MOST: Final = 60_000
+"""Macros that one turn carries out, in all its texts; what is beyond stays as written."""
+_CHARS_PER_STEP: Final = 20
 
 
 class Expander:
@@ -21,12 +26,16 @@ class Expander:
         self.comments: list[str] = []
         self.banned: list[str] = []
         self.hidden_keys: list[str] = []
+        self._steps = 0
 
     def __call__(self, text: str) -> str:
         context = self._context
         if _needs_names_alone(text):
             return expand_names(text, char=context.char, user=context.user)
-        found = expand(text, context)
+        if self._steps >= STEPS_MOST:
+            return text
+        found, steps = carry_out(text, context)
+        self._steps += steps + len(text) // _CHARS_PER_STEP
         self.comments += found.comments
         self.banned += found.banned
         self.hidden_keys += found.hidden_keys

@@ -4,6 +4,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from engine.cover import Covered
+from engine.recalled import Recalled
+
 Role = Literal["user", "assistant", "system"]
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 """Roles by the numbers that files and forms use."""
@@ -39,12 +42,16 @@ class CharacterParts(msgspec.Struct, frozen=True):
 
 
 class HistoryMessage(msgspec.Struct, frozen=True):
-    """One message of the conversation. `uid` is for the manifest only."""
+    """One message of the conversation. `uid` is for the manifest only.
+
+    `position` is its place in the chat; without it, messages follow each other without a gap.
+    """
 
     role: Role
     content: str
     uid: str = ""
     name: str | None = None
+    position: int | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True):
@@ -121,7 +128,7 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True):
 
     `note` is the author's note if it is in force now. `custom_prompt` and `scenario_text` are
     this chat's own and stand in for the card's. `first_position` is how many messages of the
-    chat came before `history`.
+    chat came before `history`. `summaries` stand in for messages that are not in the prompt.
     """
 
     character: CharacterParts
@@ -133,8 +140,8 @@ class PromptParts(msgspec.Struct, frozen=True, kw_only=True):
     preferences: Preferences = Preferences()
     lore: LoreParts = LoreParts()
     note: Note | None = None
-    memories: tuple[str, ...] = ()
-    summary: str = ""
+    memories: tuple[Recalled, ...] = ()
+    summaries: tuple[Covered, ...] = ()
     history: tuple[HistoryMessage, ...] = ()
     first_position: int = 0
     prefill: str = ""
@@ -156,7 +163,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the manifest: what it was, how large, and whether and why it was cut.
 
     `text` is exactly what went in or would have; history has none: its messages are named in
-    the layout. `depth` is set for what stands among the messages.
+    the layout. `depth` is set for what stands among the messages, `score` and `uids` for what
+    was recalled: how well it fits, and the memory or messages it is.
     """
 
     name: str
@@ -167,6 +175,8 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     messages: int | None = None
     depth: int | None = None
+    score: float | None = None
+    uids: tuple[str, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Protocol
 
+from engine.events import UsageReport
+
 CACHED_CHARS_MOST: Final = 20_000
 _CHARS_PER_TOKEN: Final = 3.5
 
@@ -44,3 +46,20 @@ def default_counter() -> TokenCounter:
         return BytePairCounter()
     except ImportError:
         return LengthCounter()
+
+
+def completed(
+    report: UsageReport | None, prompt: Callable[[], int], made: Callable[[], int]
+) -> UsageReport:
+    """The upstream's count. What it left out is counted by us, and the whole is an estimate then.
+
+    `prompt` and `made` count what was sent and what came; a reply without a word may be 0.
+    """
+    if report is None:
+        return UsageReport(prompt(), made(), estimated=True)
+    if report.prompt_tokens and report.completion_tokens:
+        return report
+    sent = report.prompt_tokens or prompt()
+    came = report.completion_tokens or made()
+    is_ours = (sent, came) != (report.prompt_tokens, report.completion_tokens)
+    return UsageReport(sent, came, report.cached_tokens, estimated=report.estimated or is_ours)

@@ -1,12 +1,13 @@
 """Providers and the models they serve."""
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from engine.instruct import TEMPLATES
+from llm.prices import MULTIPLIER_MOST, UNIT
 
-UNIT = 1_000_000
+CONTEXT_MOST = 100_000_000
 
 
 class Provider(models.Model):
@@ -35,22 +36,46 @@ class Provider(models.Model):
 
 
 class Model(models.Model):
-    """An LLM that people may be answered by, and what it costs.
+    """A model that people may be answered by, or another one, what it can do and what it costs.
 
     `slug` is what the catalogue lists (`vendor/name`); `upstream_name` is what the provider
     calls it. Multipliers are credits per token in millionths: 1_000_000 means one credit a token.
+    An ability is yes, no, or unknown, where nobody said: then what is asked is passed on.
+    `listed` is what the provider's list last said of it; what differs from that, somebody edited.
     """
 
     slug = models.CharField(max_length=200, unique=True)
     name = models.CharField(max_length=120, blank=True)
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     upstream_name = models.CharField(max_length=200)
-    context_tokens = models.PositiveIntegerField(default=8192, validators=[MinValueValidator(512)])
+    context_tokens = models.PositiveIntegerField(
+        default=8192, validators=[MinValueValidator(512), MaxValueValidator(CONTEXT_MOST)]
+    )
     reply_tokens = models.PositiveIntegerField(default=1024, validators=[MinValueValidator(16)])
-    input_multiplier_micro = models.PositiveBigIntegerField(default=UNIT)
-    output_multiplier_micro = models.PositiveBigIntegerField(default=UNIT)
-    free = models.BooleanField(default=False)
-    supports_tools = models.BooleanField(default=False)
+    input_multiplier_micro = models.PositiveBigIntegerField(
+        default=UNIT, validators=[MaxValueValidator(MULTIPLIER_MOST)]
+    )
+    output_multiplier_micro = models.PositiveBigIntegerField(
+        default=UNIT, validators=[MaxValueValidator(MULTIPLIER_MOST)]
+    )
+    free = models.BooleanField(
+        default=False, help_text="It costs nothing, whatever its prices; a limit counts instead."
+    )
+    min_plan_rank = models.PositiveSmallIntegerField(
+        default=0, help_text="The rank that a person's plan must have at least. 0 is everybody."
+    )
+    answers = models.BooleanField(
+        default=True, help_text="Off for what makes pictures, speech or video and does not talk."
+    )
+    supports_tools = models.BooleanField(null=True, blank=True)
+    supports_json_schema = models.BooleanField(null=True, blank=True)
+    supports_vision = models.BooleanField(null=True, blank=True)
+    supports_completion = models.BooleanField(
+        default=False, help_text="It goes on with a bare text, not only with a conversation."
+    )
+    makes_images = models.BooleanField(default=False)
+    makes_speech = models.BooleanField(default=False)
+    makes_video = models.BooleanField(default=False)
     template = models.CharField(
         max_length=40,
         blank=True,
@@ -59,7 +84,16 @@ class Model(models.Model):
     )
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
+    is_embedding = models.BooleanField(
+        default=False,
+        help_text="It turns texts into vectors instead of answering, so nobody can talk to it.",
+    )
+    is_embedder = models.BooleanField(default=False)
+    dimensions = models.PositiveIntegerField(
+        default=0, help_text="Numbers in each of its vectors. Found out at the first use."
+    )
     token_ratio_permille = models.PositiveIntegerField(default=1000)
+    listed = models.JSONField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -67,6 +101,9 @@ class Model(models.Model):
         constraints = (
             models.UniqueConstraint(
                 fields=("is_default",), condition=Q(is_default=True), name="llm_one_default_model"
+            ),
+            models.UniqueConstraint(
+                fields=("is_embedder",), condition=Q(is_embedder=True), name="llm_one_embedder"
             ),
         )
 

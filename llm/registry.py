@@ -2,11 +2,16 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from core.errors import Unavailable
+from django.db.models import Q
+
+from core.errors import Terminal, Unavailable
+from engine.embedding.base import Embedder
+from engine.embedding.openai_like import OpenAILikeEmbedder
 from engine.providers.base import Provider as EngineProvider
 from engine.providers.llama_cpp import LlamaCpp
 from engine.providers.openai_like import OpenAILike
@@ -49,25 +54,67 @@ class ModelSpec:
     input_multiplier_micro: int
     output_multiplier_micro: int
     free: bool
-    supports_tools: bool
+    supports_tools: bool | None
     is_default: bool
     created: int
     template: str = ""
+    is_embedding: bool = False
+    is_embedder: bool = False
+    dimensions: int = 0
+    min_plan_rank: int = 0
+    answers: bool = True
+    supports_json_schema: bool | None = None
+    supports_vision: bool | None = None
+    supports_completion: bool = False
+    makes_images: bool = False
+    makes_speech: bool = False
+    makes_video: bool = False
 
     @property
     def provider_slug(self) -> str:
         return self.provider.slug
 
+    @property
+    def is_scripted(self) -> bool:
+        """Whether this is the understudy, who is no AI model."""
+        return self.provider.kind == Provider.Kind.UNDERSTUDY
+
+    @property
+    def abilities(self) -> tuple[str, ...]:
+        """What it is known to do."""
+        able = (
+            ("tools", self.supports_tools and not self.template),
+            ("json_schema", self.supports_json_schema and not self.template),
+            ("vision", self.supports_vision),
+            ("completion", self.supports_completion or self.template),
+            ("embeddings", self.is_embedding),
+            ("image", self.makes_images),
+            ("speech", self.makes_speech),
+            ("video", self.makes_video),
+        )
+        return tuple(name for name, is_so in able if is_so)
+
+
+class Missing(NamedTuple):
+    """A model of the catalogue that cannot answer, and whether it is only switched off."""
+
+    slug: str
+    is_off: bool
+
 
 _specs: dict[str, ModelSpec] = {}
+_default_off: str = ""
 _read_at = -FRESH_SECONDS
+_forgotten = 0
 _providers: dict[tuple[int, ProviderSpec], EngineProvider] = {}
 _instead: dict[str, EngineProvider] = {}
+_embed_instead: dict[str, Embedder] = {}
 
 
 def forget() -> None:
     """Read the tables again at the next look."""
-    global _read_at  # noqa: PLW0603 - the cache belongs to the process
+    global _forgotten, _read_at  # noqa: PLW0603 - the cache belongs to the process
+    _forgotten += 1
     _read_at = -FRESH_SECONDS
 
 
@@ -75,6 +122,7 @@ def reset() -> None:
     """Forget everything, stand-ins included."""
     forget()
     _instead.clear()
+    _embed_instead.clear()
 
 
 def serve_instead(provider_slug: str, provider: EngineProvider) -> None:
@@ -82,17 +130,33 @@ def serve_instead(provider_slug: str, provider: EngineProvider) -> None:
     _instead[provider_slug] = provider
 
 
+def embed_instead(provider_slug: str, embedder: Embedder) -> None:
+    """Let this embedder stand in for those of a provider until `reset`."""
+    _embed_instead[provider_slug] = embedder
+
+
 def _all() -> dict[str, ModelSpec]:
-    global _specs, _read_at  # noqa: PLW0603 - the cache belongs to the process
+    global _specs, _default_off, _read_at  # noqa: PLW0603 - the cache belongs to the process
     now = time.monotonic()
     if now - _read_at >= FRESH_SECONDS:
-        rows = Model.objects.filter(enabled=True, provider__enabled=True)
-        _specs = {row.slug: _spec(row) for row in rows.select_related("provider")}
-        _read_at = now
+        forgotten = _forgotten
+        rows = Model.objects.filter(Q(enabled=True, provider__enabled=True) | Q(is_default=True))
+        specs: dict[str, ModelSpec] = {}
+        off = ""
+        for row in rows.select_related("provider"):
+            if row.enabled and row.provider.enabled:
+                specs[row.slug] = model_spec(row)
+            else:
+                off = row.slug
+        _specs = dict(sorted(specs.items()))
+        _default_off = off
+        # What was read while it was to be forgotten may be old: it serves this once.
+        _read_at = now if forgotten == _forgotten else -FRESH_SECONDS
     return _specs
 
 
-def _spec(row: Model) -> ModelSpec:
+def model_spec(row: Model) -> ModelSpec:
+    """A row as a value, whether or not it is switched on."""
     free = row.free
     return ModelSpec(
         slug=row.slug,
@@ -107,6 +171,17 @@ def _spec(row: Model) -> ModelSpec:
         supports_tools=row.supports_tools,
         is_default=row.is_default,
         template=row.template,
+        is_embedding=row.is_embedding,
+        is_embedder=row.is_embedder,
+        dimensions=row.dimensions,
+        min_plan_rank=row.min_plan_rank,
+        answers=row.answers and not row.is_embedding,
+        supports_json_schema=row.supports_json_schema,
+        supports_vision=row.supports_vision,
+        supports_completion=row.supports_completion,
+        makes_images=row.makes_images,
+        makes_speech=row.makes_speech,
+        makes_video=row.makes_video,
         created=int(row.created_at.timestamp()),
     )
 
@@ -126,11 +201,28 @@ def provider_spec(row: Provider) -> ProviderSpec:
 
 def list_models() -> list[ModelSpec]:
     """Everything that can answer now, by slug. Synchronous: call it inside a hop."""
-    return [spec for _, spec in sorted(_all().items())]
+    return [spec for spec in _all().values() if spec.answers]
 
 
 def find_model(slug: str) -> ModelSpec | None:
-    return _all().get(slug)
+    """The model with this slug that somebody can talk to now, or None."""
+    found = _all().get(slug)
+    return found if found is not None and found.answers else None
+
+
+def find_missing(*slugs: str) -> Missing | None:
+    """The first of these that is in the catalogue and cannot answer. Asks the database."""
+    rows = Model.objects.filter(slug__in=slugs).select_related("provider")
+    for row in sorted(rows, key=lambda row: slugs.index(row.slug)):
+        is_off = not (row.enabled and row.provider.enabled)
+        if is_off or row.is_embedding or not row.answers:
+            return Missing(row.slug, is_off)
+    return None
+
+
+def list_embedding_models() -> list[ModelSpec]:
+    """Every embedding model that can be used now, by slug."""
+    return [spec for _, spec in sorted(_all().items()) if spec.is_embedding]
 
 
 def default_model() -> ModelSpec:
@@ -138,7 +230,26 @@ def default_model() -> ModelSpec:
     models = list_models()
     if not models:
         raise Unavailable("No language model is set up. An operator can add one in the admin.")
-    return next((spec for spec in models if spec.is_default), models[0])
+    chosen = next((spec for spec in models if spec.is_default), None)
+    return chosen if chosen is not None else spare_of(models)
+
+
+def default_off() -> str:
+    """The slug of the default while it is switched off, else ""."""
+    _all()
+    return _default_off
+
+
+def spare_of(models: Iterable[ModelSpec]) -> ModelSpec:
+    """Who stands in for a default: the cheapest, so that nobody pays more unasked."""
+    return min(
+        models,
+        key=lambda spec: (
+            spec.is_scripted,
+            spec.input_multiplier_micro + spec.output_multiplier_micro,
+            spec.slug,
+        ),
+    )
 
 
 def provider_for(spec: ModelSpec) -> EngineProvider:
@@ -150,6 +261,22 @@ def provider_for(spec: ModelSpec) -> EngineProvider:
     if provider is None:
         provider = _providers[key] = build_provider(spec.provider)
     return provider
+
+
+def embedder_for(spec: ModelSpec) -> Embedder:
+    """What asks an embedding model. Raises Terminal if its provider is of a kind without any."""
+    name = f"{spec.provider_slug}/{spec.upstream_name}"
+    if spec.provider_slug in _embed_instead:
+        return _embed_instead[spec.provider_slug]
+    if spec.provider.kind != Provider.Kind.OPENAI_LIKE:
+        raise Terminal(f"{spec.provider.name} makes no embeddings.")
+    return OpenAILikeEmbedder(
+        name,
+        spec.provider.base_url,
+        spec.upstream_name,
+        api_key=spec.provider.api_key,
+        dimensions=spec.dimensions,
+    )
 
 
 def build_provider(spec: ProviderSpec) -> EngineProvider:

@@ -1,18 +1,20 @@
 """Adding providers and models, and choosing the default."""
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 from django.db import transaction
 
 from core.errors import Conflict, Invalid, NotFound
-from engine.providers.base import UpstreamModel
 from llm import registry
-from llm.models import UNIT, Model, Provider
+from llm.models import Model, Provider
+from llm.prices import UNIT
 
+FREE_MODEL: Final = "meta-llama/llama-3.1-8b-instruct"
+"""What is free unless an operator says otherwise, wherever it is served."""
 UNDERSTUDY_SLUG: Final = "understudy"
 UNDERSTUDY_MODEL: Final = "reverie/understudy"
+_EMBEDDING_NAMES: Final = re.compile(r"embed|(^|[/:_-])(bge|e5|gte|all-minilm|paraphrase)([:_-]|$)")
 
 
 def add_provider(
@@ -24,7 +26,7 @@ def add_provider(
     api_key: str = "",
     options: dict[str, Any] | None = None,
 ) -> Provider:
-    """Add an upstream, or change the one with this slug."""
+    """Add an upstream, or change the one with this slug. One that is switched off stays off."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,48}", slug):
         raise Invalid("A provider's slug has lower-case letters, digits and dashes.", param="slug")
     provider, _ = Provider.objects.update_or_create(
@@ -35,7 +37,6 @@ def add_provider(
             "base_url": base_url,
             "api_key": api_key,
             "options": options or {},
-            "enabled": True,
         },
     )
     registry.forget()
@@ -51,8 +52,12 @@ def add_model(
     reply_tokens: int = 1024,
     multiplier_micro: int = UNIT,
     free: bool = False,
+    is_embedding: bool = False,
 ) -> Model:
-    """Put a model on the list. Raises Conflict if another provider has that slug."""
+    """Put a model on the list, or change it; one that is switched off stays off.
+
+    Raises Conflict if another provider has that slug.
+    """
     existing = Model.objects.filter(slug=slug).first()
     if existing is not None and existing.provider_id != provider.pk:
         raise Conflict(f"{slug} is served by {existing.provider.slug} already.", param="slug")
@@ -66,36 +71,16 @@ def add_model(
             "input_multiplier_micro": multiplier_micro,
             "output_multiplier_micro": multiplier_micro,
             "free": free,
-            "enabled": True,
+            "is_embedding": is_embedding,
         },
     )
     registry.forget()
     return model
 
 
-def import_models(
-    provider: Provider,
-    offered: Iterable[UpstreamModel],
-    *,
-    context_tokens: int = 8192,
-    multiplier_micro: int = UNIT,
-) -> list[Model]:
-    """Add what an upstream offers and is not listed yet. Prices of known models stay."""
-    added = []
-    for upstream in offered:
-        slug = upstream.name if "/" in upstream.name else f"{provider.slug}/{upstream.name}"
-        if Model.objects.filter(slug=slug).exists():
-            continue
-        added.append(
-            add_model(
-                slug=slug,
-                provider=provider,
-                upstream_name=upstream.name,
-                context_tokens=upstream.context_tokens or context_tokens,
-                multiplier_micro=multiplier_micro,
-            )
-        )
-    return added
+def makes_embeddings(upstream_name: str) -> bool:
+    """Whether a model is an embedding model, by its name: lists of models do not say."""
+    return _EMBEDDING_NAMES.search(upstream_name.lower()) is not None
 
 
 def set_default(slug: str) -> Model:
@@ -104,10 +89,40 @@ def set_default(slug: str) -> Model:
         model = Model.objects.filter(slug=slug).first()
         if model is None:
             raise NotFound(f"There is no model {slug}.", code="model_not_found")
+        if model.is_embedding or not model.answers:
+            raise Invalid(f"{slug} does not talk; it cannot answer.", param="slug")
         Model.objects.filter(is_default=True).update(is_default=False)
         Model.objects.filter(pk=model.pk).update(is_default=True, enabled=True)
     registry.forget()
     return model
+
+
+def set_embedder(slug: str | None) -> Model | None:
+    """Make this the model whose vectors recall compares, or with None, no provider's model."""
+    with transaction.atomic():
+        model = Model.objects.filter(slug=slug).first() if slug else None
+        if slug and model is None:
+            raise NotFound(f"There is no model {slug}.", code="model_not_found")
+        Model.objects.filter(is_embedder=True).update(is_embedder=False)
+        if model is not None:
+            Model.objects.filter(pk=model.pk).update(
+                is_embedder=True, is_embedding=True, is_default=False, enabled=True
+            )
+            model.refresh_from_db()
+    registry.forget()
+    return model
+
+
+def forget_dimensions(slug: str) -> None:
+    """Take whatever length a model's vectors have from now on: another one goes by its name."""
+    Model.objects.filter(slug=slug).update(dimensions=0)
+    registry.forget()
+
+
+def note_dimensions(slug: str, dimensions: int) -> None:
+    """Remember how long a model's vectors are, the first time it made some."""
+    if Model.objects.filter(slug=slug, dimensions=0).update(dimensions=dimensions):
+        registry.forget()
 
 
 def ensure_understudy() -> Model:

@@ -30,7 +30,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """What became of one entry (`book.uid`) and by which rule.
 
     For an activated one, `rule` is what activated it; `key` and `where` are set if a key did.
-    `scan` is the pass, from 1. `tokens` is the size of its text, `title` what editors show.
+    `scan` is the pass, from 1. `tokens` is the size of its text, `title` what editors show,
+    `score` how well it fits what was said if it was found by meaning.
     """
 
     entry: str
@@ -41,6 +42,7 @@ class Verdict(msgspec.Struct, frozen=True):
     scan: int = 0
     tokens: int = 0
     title: str = ""
+    score: float | None = None
 
 
 class Activation(msgspec.Struct, frozen=True):
@@ -110,6 +112,7 @@ class _Scan:
         self._level = self._levels.pop(0) if self._levels else 0
         self._active: dict[Item, str] = {}
         self._texts: dict[Item, str] = {}
+        self._hidden: dict[Item, list[str]] = {}
         self._settled: set[Item] = set()
         self._cleared: set[Item] = set()
         self._verdicts: dict[Item, Verdict] = {}
@@ -143,9 +146,8 @@ class _Scan:
             telling = [item for item in added if not self._prevents_recursion(item)]
             following = self._next(bool(telling))
             if following is not None and telling:
-                texts = [self._text(item) for item in telling]
-                self._sight.add("\n".join(texts))
-                self._spent_tokens += sum(map(self._count, texts))
+                self._sight.add("\n".join(map(self._heard, telling)))
+                self._spent_tokens += sum(self._count(self._text(item)) for item in telling)
 
     def _may_go_on(self, most: int) -> bool:
         return not (most and self._number >= most) and self._sight.work <= WORK_MOST
@@ -227,7 +229,7 @@ class _Scan:
         entry, scene, timed = item.entry, self._scene, self._timed
         if not entry.enabled:
             return "disabled"
-        if entry.triggers and scene.trigger not in entry.triggers:
+        if entry.triggers and scene.triggers.isdisjoint(entry.triggers):
             return "trigger"
         if not self._is_in_play(item):
             return "character_filter"
@@ -251,7 +253,7 @@ class _Scan:
     def _is_in_play(self, item: Item) -> bool:
         """Whether the character passes the filter: both of its lists, if both say something."""
         only, scene = item.entry.character_filter, self._scene
-        if only.names and (scene.char_name in only.names) is only.is_exclude:
+        if only.names and scene.char_names.isdisjoint(only.names) is not only.is_exclude:
             return False
         return not only.tags or scene.char_tags.isdisjoint(only.tags) is only.is_exclude
 
@@ -346,7 +348,7 @@ class _Scan:
         """
         passed: list[Item] = []
         used = self._spent_tokens
-        for item in found:
+        for item in self._by_worth(found):
             may_overflow = item.entry.ignore_budget
             if self._is_over_budget and not may_overflow:
                 passed.append(item)
@@ -366,6 +368,17 @@ class _Scan:
             else:
                 self._activate(item, tokens)
         return passed
+
+    def _by_worth(self, found: list[Item]) -> list[Item]:
+        """The same, in which the entries of a book that says so take their turns by priority."""
+        found = [*found]
+        sticky = self._timed.sticky
+        for book in (bound.book for bound in self._bound if bound.book.goes_by_priority):
+            places = [n for n, item in enumerate(found) if item.book_uid == book.uid]
+            own = sorted((found[n] for n in places), key=lambda i: (i.key not in sticky, -i.worth))
+            for place, item in zip(places, own, strict=True):
+                found[place] = item
+        return found
 
     def _rolls(self, item: Item) -> bool:
         entry = item.entry
@@ -411,14 +424,22 @@ class _Scan:
         """The entry's text, its macros carried out once: they may count."""
         found = self._texts.get(item)
         if found is None:
+            known = len(self._scene.hidden)
             found = self._texts[item] = self._scene.expand(item.content)
+            self._hidden[item] = [*self._scene.hidden[known:]]
         return found
+
+    def _heard(self, item: Item) -> str:
+        """What recursion sees of an entry: its text, and what its macros say to recursion alone."""
+        text = self._text(item)
+        return "\n".join([text, *self._hidden[item]])
 
     # What is told
 
     def _accept(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
+        score = self._scene.forced.get(item.key) if rule == "vectorized" else None
         self._verdicts[item] = Verdict(
-            item.key, False, rule, key, where, self._number, title=item.title
+            item.key, False, rule, key, where, self._number, title=item.title, score=score
         )
 
     def _refuse(self, item: Item, rule: str, key: str = "", where: Where | None = None) -> None:
@@ -431,9 +452,9 @@ class _Scan:
         )
 
     def _refuse_for_now(self, item: Item, rule: str) -> None:
-        """Note what keeps it out of this pass, unless an earlier pass came further with it."""
+        """Note what keeps it out of this pass, unless an earlier pass looked for its keys."""
         before = self._verdicts.get(item)
-        if before is None or not before.key:
+        if before is None or before.rule in _FOR_NOW:
             self._refuse(item, rule)
 
     def outcome(self, *, explain: bool) -> Activation:
@@ -471,5 +492,7 @@ class _Scan:
         for binding in self._bound:
             for item in binding.book.items:
                 if item not in self._verdicts:
-                    rule = self._barred(item) or ("no_key" if item.primary else "keyless")
+                    rule = self._barred(item)
+                    if rule is None or rule == "exclude_recursion":  # its keys are nowhere
+                        rule = "no_key" if item.primary else "keyless"
                     yield Verdict(item.key, False, rule, title=item.title)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Final, Literal
 
 import msgspec
@@ -16,6 +17,8 @@ from lore.scene import SOURCES, Strategy
 from lore.values import DEPTH_MOST, Book, Entry
 
 Scope = Literal["chat", "persona", "character", "global"]
+GROUPS_MOST: Final = 20
+"""Groups that one entry is in; further names are not looked at."""
 PATTERN_CHARS_MOST: Final = 400_000
 """Characters of patterns in one book: about a second's work at the worst."""
 LEFT_OUT_TOLD: Final = 20
@@ -59,6 +62,12 @@ class Item:
         return title_of(self.entry)
 
     @property
+    def worth(self) -> int:
+        """Who of a book that is short of budget stays: the highest priority, else order."""
+        entry = self.entry
+        return entry.order if entry.priority is None else entry.priority
+
+    @property
     def keys(self) -> tuple[Key, ...]:
         """Every key that can decide about this entry."""
         conditions = (key for keys in self.additional for key in keys)
@@ -89,11 +98,16 @@ def _item(uid: str, place: int, book: Book, entry: Entry) -> Item:
         secondary=secondary,
         additional=additional,
         exclude=tuple(map(Key, said.exclude_keys)),
-        groups=tuple(name for part in entry.group.split(",") if (name := part.strip())),
+        groups=_groups(entry.group),
         sources=tuple(name for name in SOURCES if getattr(entry, f"match_{name}")),
         book_depth=book.scan_depth,
         forbids_recursion=book.recursive_scanning is False,
     )
+
+
+def _groups(said: str) -> tuple[str, ...]:
+    names = (name for part in said.split(",") if (name := part.strip()))
+    return tuple(islice(dict.fromkeys(names), GROUPS_MOST))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +129,17 @@ class CompiledBook:
     @cached_property
     def by_key(self) -> dict[str, Item]:
         return {item.key: item for item in self.items}
+
+    @cached_property
+    def by_meaning(self) -> tuple[Item, ...]:
+        """The entries that want to be found by meaning too."""
+        return tuple(i for i in self.items if i.entry.vectorized and i.entry.enabled and i.content)
+
+    @cached_property
+    def goes_by_priority(self) -> bool:
+        """Whether the book has a budget of its own, and says who leaves first when it is short."""
+        has_some = any(item.entry.priority is not None for item in self.items)
+        return bool(self.book.token_budget) and has_some
 
     @cached_property
     def sources(self) -> frozenset[str]:

@@ -1,5 +1,7 @@
 """Decorators: lines beginning with `@@` at the top of an entry's content (card version 3).
 
+Blank lines among them and right behind them belong to them and never reach a prompt.
+
 A line that is unknown here, or whose value makes no sense, is skipped, and the `@@@` lines that
 follow it are tried in its place until one is known. The first of a name counts, except for
 `additional_keys`, of which every one is a condition. Pure.
@@ -54,6 +56,12 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _depth(text: str) -> int:
+    """A place among the messages; what is under the least one means that one."""
+    number = _number(text.removeprefix("-"))
+    return 0 if text.startswith("-") else number
+
+
 def _flag(text: str) -> bool:
     return True
 
@@ -104,8 +112,8 @@ _READERS: Final[dict[str, Callable[[str], Any]]] = {
     "scan_depth": _number,
     "ignore_on_max_context": _flag,
     "position": _one_of(*_PLACES),
-    "depth": _number,
-    "reverse_depth": _number,
+    "depth": _depth,
+    "reverse_depth": _depth,
     "role": _role,
     "disable_ui_prompt": _prompts,
 }
@@ -122,10 +130,10 @@ def split(content: str) -> tuple[Decorators, str]:
 @lru_cache(maxsize=8192)
 def _split(content: str) -> tuple[Decorators, str]:
     lines = content.split("\n")
-    count = next((i for i, line in enumerate(lines) if not line.startswith("@@")), len(lines))
+    count = _head(lines)
     found: dict[str, Any] = {}
     wants_fallback = False
-    for line in lines[:count]:
+    for line in filter(str.strip, lines[:count]):
         is_fallback = line.startswith("@@@")
         if is_fallback and not wants_fallback:
             continue
@@ -135,6 +143,22 @@ def _split(content: str) -> tuple[Decorators, str]:
         except _Unknown:
             wants_fallback = True
     return Decorators(**found), "\n".join(lines[count:])
+
+
+def undecorated(content: str) -> str:
+    """The content without its decorators, for programs that know none.
+
+    Blank lines may stand before them here: other programs read those as decorators too.
+    """
+    lines = content.split("\n")
+    first = next(filter(str.strip, lines), "")
+    return "\n".join(lines[_head(lines) :]) if first.startswith("@@") else content
+
+
+def _head(lines: list[str]) -> int:
+    """How many lines at the top are decorators, or blank."""
+    said = (place for place, line in enumerate(lines) if line.strip() and line[:2] != "@@")
+    return next(said, len(lines))
 
 
 def _take(line: str, found: dict[str, Any]) -> None:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from core.errors import Invalid
 from core.text import clean
-from engine.macros import expand_names
+from engine.expander import Expander
+from engine.macros import MacroContext
 from engine.tokens import default_counter
 from lore.activation import Activation, Verdict, activate
 from lore.books import Bound, CompiledBook
@@ -23,21 +24,16 @@ from lore.values import Entry
 TEXT_CHARS_MOST: Final = 200_000
 MESSAGES_MOST: Final = 1_000
 _SPEAKER: Final = re.compile(r"([^\s:][^:\n]{0,59}):(?:[ \t]+(.*))?")
-_RANGES: Final = {
-    "scan_depth": 1_000,
-    "max_recursion_steps": 1_000,
-    "min_activations": 1_000,
-    "min_activations_depth_max": 1_000,
-    "budget_tokens": 10_000_000,
-}
 
 
 class Cast(msgspec.Struct, frozen=True, kw_only=True):
-    """Who takes part: names for `{{char}}` and `{{user}}`, the character's tags, and the texts
-    that entries may ask to see, by the names in `lore.scene.SOURCES`."""
+    """Who takes part: names for `{{char}}` and `{{user}}`, what else entries may call the
+    character by, its tags, and the texts that entries may ask to see, by the names in
+    `lore.scene.SOURCES`."""
 
     char: str = ""
     user: str = "You"
+    called: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     sources: Mapping[str, str] = {}
 
@@ -74,42 +70,45 @@ def said_in(text: str, char: str = "") -> tuple[Said, ...]:
     return tuple(Said(name, "\n".join(lines), name == char) for name, lines in told)
 
 
-def settings_with(base: Settings, given: Mapping[str, Any]) -> Settings:
-    """`base` with what is given in its place. Raises Invalid, naming the setting."""
-    for name in given:
-        if name not in Settings.__struct_fields__:
-            raise Invalid(f"There is no setting {name}.", param=name)
-    try:
-        settings = msgspec.convert({**msgspec.to_builtins(base), **given}, Settings)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"These settings make no sense: {error}.", param="settings") from error
-    for name, most in _RANGES.items():
-        if not 0 <= getattr(settings, name) <= most:
-            raise Invalid(f"`{name}` is a number from 0 to {most:,}.", param=name)
-    return settings
-
-
 def dry_run(
     book: CompiledBook, settings: Settings, messages: tuple[Said, ...], cast: Cast, *, seed: str
 ) -> Activation:
     """Scan these messages as if they were a whole chat. Every entry gets a verdict."""
 
-    def expand(text: str) -> str:
-        return expand_names(text, char=cast.char or "{{char}}", user=cast.user)
-
+    expand = _expander(messages, cast, seed)
     scene = Scene(
         messages=messages,
         length=len(messages),
         replies=sum(said.is_reply for said in messages),
-        char_name=cast.char,
+        char_names=cast.called | {cast.char},
         char_tags=cast.tags,
         sources={name: expand(cast.sources.get(name, "")) for name in SOURCES},
         expand=expand,
+        hidden=expand.hidden_keys,
         seed=seed,
     )
     bound = [Bound(book, "global")]
     count = default_counter().count
     return activate(bound, settings, scene, State(), count=count, clock=Clock(), explain=True)
+
+
+def _expander(messages: tuple[Said, ...], cast: Cast, seed: str) -> Expander:
+    """What carries out the macros of entries, as far as the cast and the messages tell."""
+    sources = cast.sources
+    return Expander(
+        MacroContext(
+            char=cast.char or "{{char}}",
+            user=cast.user,
+            persona=sources.get("persona_description", ""),
+            description=sources.get("character_description", ""),
+            personality=sources.get("character_personality", ""),
+            scenario=sources.get("scenario", ""),
+            char_depth_prompt=sources.get("character_depth_prompt", ""),
+            creator_notes=sources.get("creator_notes", ""),
+            last_message=messages[-1].text if messages else "",
+            seed=seed,
+        )
+    )
 
 
 def told(found: Activation, book: CompiledBook) -> list[Told]:

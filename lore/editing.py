@@ -38,6 +38,19 @@ def title_of(entry: Entry) -> str:
     return entry.comment or entry.name or next(iter(entry.keys), "") or f"Entry {entry.uid}"
 
 
+def with_tag_names(book: Book, names: Mapping[str, str]) -> Book:
+    """The book with the tags of its filters called by their names where they were ids."""
+
+    def named(entry: Entry) -> Entry:
+        only = entry.character_filter
+        tags = tuple(names.get(tag, tag) for tag in only.tags)
+        if tags == only.tags:
+            return entry
+        return replace(entry, character_filter=replace(only, tags=tags))
+
+    return replace(book, entries=tuple(map(named, book.entries)))
+
+
 def add_entry(
     book: Book, values: Mapping[str, Any], *, after: int | None = None
 ) -> tuple[Book, Entry]:

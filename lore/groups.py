@@ -25,6 +25,8 @@ def settle(
     order wins; else a draw by weight. `draw` gives a number in [0, 1) for a group's name.
     """
     groups = _by_name(candidates)
+    if not groups:
+        return candidates
     lost: set[Item] = set()
 
     def lose(items: Iterable[Item], rule: str) -> None:
@@ -76,13 +78,16 @@ def _settle_scores(
     use_scoring: bool,
     lose: Callable[[Iterable[Item], str], None],
 ) -> None:
+    scores: dict[Item, int] = {}
     for name, members in groups.items():
         scored = {item: _is_scored(item, use_scoring) for item in members}
         if name in settled or not any(scored.values()):
             continue
-        scores = {item: score(item) for item in members}
-        best = max(scores.values())
-        worse = [item for item in members if scored[item] and scores[item] < best]
+        for item in members:
+            if item not in scores:
+                scores[item] = score(item)
+        best = max(scores[item] for item in members)
+        worse = {item: None for item in members if scored[item] and scores[item] < best}
         lose(worse, "group_score")
         groups[name] = [item for item in members if item not in worse]
 

@@ -30,6 +30,8 @@ _UNSPACED: Final = (
     (0x20000, 0x3FFFF),
 )
 ENDINGS_MOST: Final = 8
+LONG_KEY_CHARS: Final = 256
+"""Longer keys are looked for one by one: an automaton needs some sixty bytes a character."""
 _STARTS: Final = [start for start, _ in _UNSPACED]
 
 
@@ -128,11 +130,12 @@ class Words:
     def __init__(self, keys: Iterable[Key]) -> None:
         keys = [key for key in keys if key.lowered]
         words = {key.lowered for key in keys}
-        nested = _nested(words)
+        alone = {word for word in words if len(word) > LONG_KEY_CHARS}
+        alone |= _nested(words - alone)
         for key in keys:
-            key.is_alone = key.lowered in nested
+            key.is_alone = key.lowered in alone
         self._automaton: Any = ahocorasick.Automaton()
-        for word in words - nested:
+        for word in words - alone:
             self._automaton.add_word(word, word)
         self._is_empty = len(self._automaton) == 0
         if not self._is_empty:

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 from django.db.models import Q, QuerySet
+from msgspec.structs import replace
 
 from accounts.models import User
 from catalog.models import Project
 from core.errors import NotFound
-from core.prepared import Select
+from core.prepared import Read, Select, read_together
 from lore.books import CompiledBook, Scope, compile_book
 from lore.models import Binding, Lorebook
 from lore.scene import Settings
@@ -69,11 +70,10 @@ def bindings_of(user: User, scope: str, target: str = "") -> QuerySet[Binding]:
     ).select_related("lorebook")
 
 
-def _bound(user: int, character: str, persona: str, chat: str) -> "QuerySet[Binding, Any]":
+def _bound(user: int, character: str, chat: str) -> "QuerySet[Binding, Any]":
     here = (
-        Q(scope="global")
+        Q(scope__in=("global", "persona"))
         | Q(scope="character", target=character)
-        | Q(scope="persona", target=persona)
         | Q(scope="chat", target=chat)
     )
     shared = Q(lorebook__visibility__in=("public", "unlisted"))
@@ -81,17 +81,27 @@ def _bound(user: int, character: str, persona: str, chat: str) -> "QuerySet[Bind
     return (
         Binding.objects.filter(here, may_read, user_id=user, lorebook__trashed_at=None)
         .order_by("pk")
-        .values_list("lorebook__uid", "lorebook__number", "scope")
+        .values_list("lorebook__uid", "lorebook__number", "scope", "target")
     )
 
 
-_uses: Select[Any] = Select(_bound, user=int, character=str, persona=str, chat=str)
+_uses: Select[Any] = Select(_bound, user=int, character=str, chat=str)
 
 
 def uses_in(*, user_id: int, character: str, persona: str, chat: str) -> list[Use]:
     """The lorebooks that apply to a turn. Uids of what it is about; "" for none."""
-    rows = _uses.all(user=user_id, character=character, persona=persona or "-", chat=chat or "-")
-    return [Use(*row) for row in rows]
+    (rows,) = read_together(uses_of(user_id=user_id, character=character, chat=chat))
+    return uses_with(rows, persona)
+
+
+def uses_of(*, user_id: int, character: str, chat: str) -> Read:
+    """The read behind `uses_in`, for whichever persona: give what it reads to `uses_with`."""
+    return _uses.bind(user=user_id, character=character, chat=chat or "-")
+
+
+def uses_with(rows: list[Any], persona: str) -> list[Use]:
+    """What applies of `uses_of` while this persona, by its uid, is worn."""
+    return [Use(*use) for *use, target in rows if use[2] != "persona" or target == persona]
 
 
 @lru_cache(maxsize=BOOKS_MOST)
@@ -101,21 +111,18 @@ def book_at(uid: str, number: int) -> Book:
     If it was changed since `number` was read, that is its newest version; saving over it with
     `number` is refused then.
     """
-    return _book(uid)
-
-
-def _book(uid: str) -> Book:
     row = Lorebook.objects.values_list("book", flat=True).get(uid=uid)
     return stored_book(row)
 
 
 @lru_cache(maxsize=COMPILED_MOST)
 def compiled(uid: str, number: int) -> CompiledBook:
-    """One version of a lorebook, compiled once per process.
+    """One version of a lorebook, compiled once per process, under the name it is listed by.
 
     If it was changed since `number` was read, that is its newest version.
     """
-    return compile_book(_book(uid), uid)
+    row, name = Lorebook.objects.values_list("book", "name").get(uid=uid)
+    return compile_book(replace(stored_book(row), name=name), uid)
 
 
 def settings_of(user: User) -> Settings:

@@ -20,7 +20,7 @@ _REASONS: Final = {
     "constant": "It is always in play.",
     "activate": "Its decorator @@activate calls it up.",
     "keep_activate_after_match": "It was called up before and stays (@@keep_activate_after_match).",
-    "vectorized": "It was found by meaning.",
+    "vectorized": "It was found by meaning, score {score}.",
     "sticky": "It is still in play from an earlier message (sticky).",
     "disabled": "It is turned off.",
     "trigger": "It is not for this kind of reply.",
@@ -50,7 +50,8 @@ _REASONS: Final = {
 def why(verdict: Verdict) -> str:
     """The sentence for a verdict."""
     words = _REASONS.get(verdict.rule, verdict.rule)
-    return words.format(key=verdict.key, where=where_in_words(verdict.where))
+    where = where_in_words(verdict.where)
+    return words.format(key=verdict.key, where=where, score=verdict.score)
 
 
 def where_in_words(where: Where | None) -> str:

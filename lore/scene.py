@@ -1,11 +1,14 @@
 """What a scan is made over, and under which rules. Values only, and the text built from them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
+
+from core.errors import Invalid
+from lore.values import DEPTH_MOST
 
 MARK: Final = "\x01"
 JOINT: Final = f"\n{MARK}"
@@ -50,6 +53,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return replace(self, budget_tokens=budget)
 
 
+RANGES: Final = {
+    "scan_depth": (0, DEPTH_MOST),
+    "max_recursion_steps": (0, 1_000),
+    "min_activations": (0, 1_000),
+    "min_activations_depth_max": (0, DEPTH_MOST),
+    "budget_tokens": (0, 10_000_000),
+    "budget_percent": (1, 100),
+    "budget_cap": (0, 10_000_000),
+}
+"""The least and the most that a setting may be."""
+
+
+def settings_with(base: Settings, given: Mapping[str, Any]) -> Settings:
+    """`base` with what is given in its place. Raises Invalid, naming the setting."""
+    for name in given:
+        if name not in Settings.__struct_fields__:
+            raise Invalid(f"There is no setting {name}.", param=name)
+    try:
+        settings = msgspec.convert({**msgspec.to_builtins(base), **given}, Settings)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"These settings make no sense: {error}.", param="settings") from error
+    for name, (least, most) in RANGES.items():
+        if not least <= getattr(settings, name) <= most:
+            raise Invalid(f"`{name}` is a number from {least} to {most:,}.", param=name)
+    return settings
+
+
 class Said(msgspec.Struct, frozen=True):
     """A message: who said it, what, and whether it was the character."""
 
@@ -68,22 +98,26 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     `messages` are oldest first and may be only the end of a chat; `length` and `replies` count
     all of its messages and the character's among them. `notes` are texts that every entry sees,
-    such as an author's note. `forced` entries (keys `book.uid`) were found by meaning. `expand`
-    replaces macros; `seed` decides everything that is left to chance.
+    such as an author's note. `char_names` are what entries may call the character by, `triggers`
+    what the reply that is asked for counts as. `forced` entries (keys `book.uid`) were found by
+    meaning, each with how well it fits, up to 1. `expand` replaces macros; what it takes out of a
+    text for recursion alone to see it adds to `hidden`. `seed` decides everything that is left to
+    chance.
     """
 
     messages: tuple[Said, ...] = ()
     length: int = 0
     replies: int = 0
     greeting: int | None = None
-    char_name: str = ""
+    char_names: frozenset[str] = frozenset()
     char_tags: frozenset[str] = frozenset()
     user_icon: str = ""
-    trigger: str = "normal"
+    triggers: frozenset[str] = frozenset({"normal"})
     sources: Mapping[str, str] = {}
     notes: tuple[str, ...] = ()
-    forced: frozenset[str] = frozenset()
+    forced: Mapping[str, float] = {}
     expand: Callable[[str], str] = _as_it_is
+    hidden: Sequence[str] = ()
     seed: str = ""
 
 

@@ -14,10 +14,10 @@ from catalog.services import set_tags
 from core.errors import Conflict, Invalid, NotFound
 from core.text import clean
 from engine.tokens import default_counter
-from lore import formats
+from lore import editing, formats
 from lore.models import Binding, Lorebook, LorebookVersion
 from lore.queries import SETTINGS
-from lore.scene import Settings
+from lore.scene import Settings, settings_with
 from lore.values import Book, stored_book
 
 VERSIONS_KEPT: Final = 50
@@ -46,12 +46,21 @@ def create_lorebook(
     return lorebook
 
 
-def import_lorebook(*, owner: User, data: bytes, filename: str = "") -> Imported:
-    """A new lorebook from a file. Raises Invalid. A namesake is never replaced."""
+def import_lorebook(
+    *,
+    owner: User,
+    data: bytes,
+    filename: str = "",
+    tag_names: Mapping[str, str] | None = None,
+) -> Imported:
+    """A new lorebook from a file. Raises Invalid. A namesake is never replaced.
+
+    `tag_names` says what tags are called that filters of entries name by an id.
+    """
     read = formats.read_book(data, filename)
-    name = read.book.name or "Lorebook"
+    book = editing.with_tag_names(read.book, tag_names) if tag_names else read.book
     lorebook = create_lorebook(
-        owner=owner, name=name, book=read.book, description=read.book.description
+        owner=owner, name=book.name or "Lorebook", book=book, description=book.description
     )
     return Imported(lorebook, tuple(read.notes))
 
@@ -190,10 +199,7 @@ def unbind(*, user: User, lorebook: Lorebook, scope: str, target: str = "") -> N
 
 def change_settings(*, user: User, values: Mapping[str, Any]) -> None:
     """Change how this person's books are scanned. Raises Invalid; then nothing changed."""
-    try:
-        msgspec.convert(dict(values), Settings)
-    except msgspec.ValidationError as error:
-        raise Invalid(f"These settings make no sense: {error}.", param="settings") from error
+    settings_with(Settings(), values)
     user.preferences = {**user.preferences, SETTINGS: dict(values)}
     user.save(update_fields=["preferences"])
 

@@ -1,22 +1,26 @@
 """The operations of the OpenAI wire, the same behind every prefix."""
 
 from typing import Any
+from urllib.parse import quote
 
 import orjson
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.parser import Parser
 
+from accounts.credentials import address_of, secret_of
+from accounts.models import Scope
+from billing.limits.admission import Admission
 from chats import turns
 from chats.turns import Begun
 from core.errors import Invalid, ReverieError, Unauthenticated
 from core.hop import hop
-from core.streams import STREAM_HEADERS, prime
+from core.streams import prime
 from openai_compat import errors, listing
-from openai_compat.credentials import address_of, secret_of
 from openai_compat.encoding import ChunkEncoder, gather
-from openai_compat.listing import Mount
+from openai_compat.eventstream import EventStream
+from openai_compat.listing import Caller, Mount
 from openai_compat.negotiation import wants_stream
 from openai_compat.schemas import (
     ChatCompletionIn,
@@ -36,7 +40,8 @@ _EVENT_STREAM = {
         }
     }
 }
-_FAILURES = {400, 401, 404, 409, 429, 502, 503, 504}
+_SECURITY = {"security": [{"apiKey": [str(Scope.CHAT)]}]}
+_FAILURES = {400, 401, 403, 404, 409, 429, 502, 503, 504}
 
 
 class _Parser(Parser):
@@ -75,14 +80,16 @@ def _add_chat(api: NinjaAPI, mount: Mount) -> None:
         summary="Say something to a character",
         tags=["chat"],
         response={200: ChatCompletionOut, frozenset(_FAILURES): ErrorOut},
-        openapi_extra={"responses": {200: {"content": _EVENT_STREAM}}},
+        openapi_extra={**_SECURITY, "responses": {200: {"content": _EVENT_STREAM}}},
     )
     async def create_chat_completion(
         request: HttpRequest, body: ChatCompletionIn
     ) -> HttpResponseBase:
         """Streams unless told otherwise; see `stream`. `model` says who replies."""
-        inbound = inbound_of(request, body, traceless=mount is Mount.OPENAI)
-        streaming = wants_stream(body.stream, request.headers)
+        inbound = inbound_of(request, body, _admission(request), traceless=mount is Mount.OPENAI)
+        streaming = body.stream
+        if streaming is None:
+            streaming = wants_stream(None, request.headers)
         detach = bool(body.reverie and body.reverie.detach)
         begun = await turns.receive(inbound, detach=detach, streaming=streaming)
         response = await (_stream(begun, body) if streaming else _whole(begun))
@@ -90,10 +97,10 @@ def _add_chat(api: NinjaAPI, mount: Mount) -> None:
 
 
 async def _stream(begun: Begun, body: ChatCompletionIn) -> HttpResponseBase:
-    wanted = bool(body.stream_options and body.stream_options.include_usage)
+    wanted = body.stream_options.include_usage if body.stream_options else None
     encoder = ChunkEncoder(begun, include_usage=wanted)
     chunks = await prime(encoder.encode(begun.events()))
-    return StreamingHttpResponse(chunks, headers=STREAM_HEADERS)
+    return EventStream(chunks)
 
 
 async def _whole(begun: Begun) -> HttpResponseBase:
@@ -109,13 +116,17 @@ def _labelled(response: HttpResponseBase, begun: Begun) -> HttpResponseBase:
     response["X-Reverie-Turn"] = begun.uid
     if begun.rule:
         response["X-Reverie-Resolved"] = begun.rule
+    if begun.fallback is not None:
+        # A slug may hold any letters; a header may not.
+        model = quote(begun.fallback.model, safe="/:@+~")
+        response["X-Reverie-Fallback"] = f"{model}; reason={begun.fallback.reason}"
     return response
 
 
 def _add_models(api: NinjaAPI, mount: Mount) -> None:
     async def list_models(request: HttpRequest) -> Any:
         """The names that work in `model` with this key."""
-        rows = await hop(listing.list_models, _secret(request), address_of(request), mount)
+        rows = await hop(listing.list_models, _caller(request), mount)
         return {"object": "list", "data": rows}
 
     def add(method: str, path: str, name: str) -> None:
@@ -125,7 +136,9 @@ def _add_models(api: NinjaAPI, mount: Mount) -> None:
             operation_id=_operation_id(mount, name),
             summary="List the names that work in `model`",
             tags=["models"],
-            response={200: ModelListOut, 401: ErrorOut},
+            response={200: ModelListOut, frozenset({401, 403, 429}): ErrorOut},
+            exclude_unset=True,
+            openapi_extra=_SECURITY,
         )(list_models)
 
     add("GET", "/models", "list_models")
@@ -138,20 +151,28 @@ def _add_models(api: NinjaAPI, mount: Mount) -> None:
         operation_id=_operation_id(mount, "get_model"),
         summary="Look up one name",
         tags=["models"],
-        response={200: ModelOut, frozenset({401, 404}): ErrorOut},
+        response={200: ModelOut, frozenset({400, 401, 403, 404, 429}): ErrorOut},
+        exclude_unset=True,
+        openapi_extra=_SECURITY,
     )
     async def get_model(request: HttpRequest, name: str) -> Any:
-        return await hop(listing.get_model, _secret(request), address_of(request), name)
+        return await hop(listing.get_model, _caller(request), name)
 
 
-def _secret(request: HttpRequest) -> str:
+def _admission(request: Any) -> Admission:
+    """Put there by the handler, which tells of it in the headers."""
+    admission: Admission = request.admission
+    return admission
+
+
+def _caller(request: HttpRequest) -> Caller:
     secret = secret_of(request)
     if not secret:
         raise Unauthenticated(
             "No API key was sent. Put it in the Authorization header: Bearer rk_…",
             code="invalid_api_key",
         )
-    return secret
+    return Caller(secret, address_of(request), _admission(request))
 
 
 def _add_error_handlers(api: NinjaAPI) -> None:

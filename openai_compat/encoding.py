@@ -4,7 +4,7 @@ Everything that is the same in each chunk of a stream is built once. Each event 
 the place in the reply, from which `GET /api/chat/turns/{turn}/events` goes on.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import orjson
@@ -24,18 +24,24 @@ def completion_id(begun: Begun) -> str:
 
 
 def usage_of(report: UsageReport) -> dict[str, Any]:
-    return {
+    """The upstream's count; `estimated` is there only where some of it is our own."""
+    usage = {
         "prompt_tokens": report.prompt_tokens,
         "completion_tokens": report.completion_tokens,
         "total_tokens": report.prompt_tokens + report.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": report.cached_tokens},
     }
+    return {**usage, "estimated": True} if report.estimated else usage
 
 
 class ChunkEncoder:
-    """Encodes one stream. Tells an early error by raising, a late one by an error event."""
+    """Encodes one stream. Tells an early error by raising, a late one by an error event.
 
-    def __init__(self, begun: Begun, *, include_usage: bool) -> None:
+    With `include_usage` usage comes as OpenAI sends it, in a chunk of its own at the end. Where
+    nobody said whether they want it (None), it rides on the chunk that has the finish reason.
+    """
+
+    def __init__(self, begun: Begun, *, include_usage: bool | None) -> None:
         head = orjson.dumps(
             {
                 "id": completion_id(begun),
@@ -54,7 +60,7 @@ class ChunkEncoder:
         self._finish: Finished | None = None
         self._usage: UsageReport | None = None
 
-    async def encode(self, events: AsyncIterator[Batch]) -> AsyncIterator[bytes]:
+    async def encode(self, events: AsyncIterator[Batch]) -> AsyncGenerator[bytes]:
         started = is_open = False
         try:
             async for batch in events:
@@ -115,9 +121,13 @@ class ChunkEncoder:
         reason = self._finish.reason if self._finish is not None else "stop"
         place = f"id: {Position(self._reasoning, self._text)}".encode()
         finish = b'{},"logprobs":null,"finish_reason":"' + reason.encode() + b'"}]'
-        data = place + self._head + finish + self._usage_null + b"}\n\n"
-        if self._include_usage and self._usage is not None:
-            data += place + self._bare_head + orjson.dumps(usage_of(self._usage)) + b"}\n\n"
+        usage = b"" if self._usage is None else orjson.dumps(usage_of(self._usage))
+        on_finish = self._usage_null
+        if usage and self._include_usage is None:
+            on_finish = b',"usage":' + usage
+        data = place + self._head + finish + on_finish + b"}\n\n"
+        if usage and self._include_usage:
+            data += place + self._bare_head + usage + b"}\n\n"
         return data + DONE
 
 

@@ -1,19 +1,23 @@
 """The lean ASGI handler of the wire: no signals, no middleware, one watch for a hang-up."""
 
 import asyncio
+from contextlib import aclosing
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, Final
 
 import structlog
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import Resolver404, URLResolver
 from django.urls.resolvers import RegexPattern
 
+from billing.limits.admission import Admission
 from core.errors import Invalid, NotFound, ReverieError
 from core.logs import request_id
 from openai_compat import urls
 from openai_compat.errors import respond
+from openai_compat.eventstream import EventStream
 
 log = structlog.get_logger(__name__)
 
@@ -105,10 +109,25 @@ async def _read(receive: Any) -> bytes | None:
             return b"".join(parts)
 
 
+@lru_cache(maxsize=256)
+def _view_at(path: str) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    view, args, kwargs = _resolver.resolve(path)
+    return view, args, kwargs
+
+
 async def _respond(scope: dict[str, Any], body: bytes) -> HttpResponseBase:
-    request = ASGIRequest(scope, BytesIO(body))
+    """The answer, with what its caller has left of their limits, if that is known."""
+    request: Any = ASGIRequest(scope, BytesIO(body))
+    request.admission = Admission()
+    response = await _answer(request)
+    for name, value in request.admission.headers().items():
+        response[name] = value
+    return response
+
+
+async def _answer(request: ASGIRequest) -> HttpResponseBase:
     try:
-        view, args, kwargs = _resolver.resolve(request.path_info)
+        view, args, kwargs = _view_at(request.path_info)
     except Resolver404:
         return respond(
             NotFound(f"There is nothing at {request.path_info[:200]}.", code="unknown_url")
@@ -131,14 +150,11 @@ async def _send(response: HttpResponseBase, send: Any, identifier: str) -> None:
         (b"x-request-id", identifier.encode()),
         *((k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in response.items()),
     ]
-    if isinstance(response, StreamingHttpResponse):
+    if isinstance(response, EventStream):
         await _send_head(send, response.status_code, headers)
-        stream: Any = response.streaming_content
-        try:
-            async for piece in stream:
+        async with aclosing(response.chunks) as chunks:
+            async for piece in chunks:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        finally:
-            await stream.aclose()
         await send({"type": "http.response.body", "body": b""})
         return
     content = response.content if isinstance(response, HttpResponse) else b""

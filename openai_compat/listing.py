@@ -1,17 +1,23 @@
 """What `GET models` lists: the names that work in `model` with this key."""
 
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from django.db.models import Max
 
 from accounts.keys import authenticate
-from accounts.models import ApiKey
+from accounts.models import ApiKey, Scope
+from billing.gates import check, usable
+from billing.limits.admission import Admission
+from billing.limits.terms import for_key
 from characters.models import Character, Scenario
 from characters.queries import listed_for, visible_to
+from chats.opening import most_reply_tokens
 from chats.resolve import PlainModel, resolve
 from core.errors import NotFound
 from llm import registry
+from llm.prices import fraction
 from llm.registry import ModelSpec
 
 CHARACTERS_MOST = 100
@@ -25,22 +31,44 @@ class Mount(Enum):
     OPENAI = "api/openai/v1"
 
 
-def list_models(secret: str, ip: str | None, mount: Mount) -> list[dict[str, Any]]:
-    """Scenarios of the key's default character, else characters; then, or only, the catalogue."""
-    key = authenticate(secret, ip=ip)
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the request says."""
+
+    secret: str
+    ip: str | None
+    admission: Admission
+
+    def key(self) -> ApiKey:
+        """Their key, within its limits. Raises Unauthenticated, RateLimited."""
+        key = authenticate(self.secret, ip=self.ip, needs=Scope.CHAT)
+        self.admission.enter(key.user, for_key(key))
+        return key
+
+
+def list_models(caller: Caller, mount: Mount) -> list[dict[str, Any]]:
+    """Scenarios of the key's default character, else characters; then, or only, the catalogue.
+
+    Of the catalogue, what this person may use.
+    """
+    key = caller.key()
     rows: list[dict[str, Any]] = []
     if mount is not Mount.OPENAI:
         rows += _scenarios(key) if key.default_character else _characters(key)
     if mount is not Mount.DEVICE:
-        rows += [_model_row(spec) for spec in registry.list_models()]
+        rows += [_model_row(spec) for spec in usable(key.user_id, registry.list_models())]
     return rows
 
 
-def get_model(secret: str, ip: str | None, name: str) -> dict[str, Any]:
-    """The one thing that `name` would reach. Raises NotFound for what it would not."""
-    key = authenticate(secret, ip=ip)
+def get_model(caller: Caller, name: str) -> dict[str, Any]:
+    """The one thing that `name` would reach. Raises NotFound for what it would not.
+
+    Raises Forbidden for a model that this person's plan is not enough for.
+    """
+    key = caller.key()
     target = resolve(key.user, key, name)
     if isinstance(target, PlainModel):
+        check(key.user_id, target.spec)
         return _model_row(target.spec)
     if target.rule != "model":
         raise NotFound(
@@ -99,4 +127,14 @@ def _model_row(spec: ModelSpec) -> dict[str, Any]:
         "owned_by": spec.provider_slug,
         "root": spec.slug,
         "parent": None,
+        "name": spec.name,
+        "context_length": spec.context_tokens,
+        "max_output_tokens": most_reply_tokens(spec),
+        "abilities": list(spec.abilities),
+        "free": spec.free,
+        "pricing": {
+            "unit": "credits_per_token",
+            "input": fraction(spec.input_multiplier_micro),
+            "output": fraction(spec.output_multiplier_micro),
+        },
     }

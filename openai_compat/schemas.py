@@ -37,6 +37,9 @@ class MessageIn(BaseModel):
 
 
 class StreamOptions(BaseModel):
+    """`include_usage`: true for a last chunk with usage and no choices, as OpenAI sends it; false
+    for no usage. Unsaid, usage comes with the chunk that has the finish reason."""
+
     model_config = ConfigDict(extra="allow")
 
     include_usage: bool | None = None
@@ -73,10 +76,24 @@ class ChatCompletionIn(BaseModel):
     reverie: ReverieOptions | None = None
 
 
+class FunctionOut(Schema):
+    name: str
+    arguments: str
+
+
+class ToolCallOut(Schema):
+    id: str
+    type: Literal["function"]
+    function: FunctionOut
+
+
 class MessageOut(Schema):
+    """A reply. With `tool_calls`, of tools of the client, `content` may be null."""
+
     role: Literal["assistant"]
     content: str | None
     refusal: None = None
+    tool_calls: list[ToolCallOut] | None = None
 
 
 class ChoiceOut(Schema):
@@ -86,10 +103,19 @@ class ChoiceOut(Schema):
     logprobs: None = None
 
 
+class PromptTokensOut(Schema):
+    cached_tokens: int
+
+
 class UsageOut(Schema):
+    """Tokens as the model's server counted them. `estimated` is there, and true, where it did not
+    say all of it and we counted the rest."""
+
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensOut
+    estimated: bool = False
 
 
 class ChatCompletionOut(Schema):
@@ -104,8 +130,19 @@ class ChatCompletionOut(Schema):
     system_fingerprint: None = None
 
 
+class PricingOut(Schema):
+    """Credits per token, as exact decimals. They are no dollars."""
+
+    unit: Literal["credits_per_token"]
+    input: str
+    output: str
+
+
 class ModelOut(Schema):
-    """What may be named in `model`. `root` is the full id, `parent` a scenario's character."""
+    """What may be named in `model`. `root` is the full id, `parent` a scenario's character.
+
+    Language models also say what they are called, hold, can do and cost.
+    """
 
     id: str
     object: Literal["model"]
@@ -113,6 +150,20 @@ class ModelOut(Schema):
     owned_by: str
     root: str | None = None
     parent: str | None = None
+    name: str | None = None
+    context_length: int | None = None
+    max_output_tokens: int | None = None
+    abilities: (
+        list[
+            Literal[
+                "tools", "json_schema", "vision", "completion", "embeddings", "image", "speech",
+                "video",
+            ]
+        ]
+        | None
+    ) = None  # fmt: skip
+    free: bool | None = None
+    pricing: PricingOut | None = None
 
 
 class ModelListOut(Schema):

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 
+from accounts.credentials import address_of, secret_of
+from billing.limits.admission import Admission
 from chats.inbound import Inbound
-from chats.services import MESSAGE_CHARS
-from chats.sync import Line
-from core.errors import Invalid, Unauthenticated
+from core.errors import Unauthenticated
 from core.text import clean
 from engine.types import ChatMessage, Sampling
-from openai_compat.credentials import address_of, secret_of
+from openai_compat.conversation import lines_of, picture_of
 from openai_compat.schemas import ChatCompletionIn, MessageIn
 
 _PASSED_ON: Final = (
@@ -29,7 +29,9 @@ _ROLES: Final[dict[str, Any]] = {"developer": "system", "function": "tool"}
 _KEPT_FIELDS: Final = ("tool_calls", "tool_call_id")
 
 
-def inbound_of(request: HttpRequest, body: ChatCompletionIn, *, traceless: bool) -> Inbound:
+def inbound_of(
+    request: HttpRequest, body: ChatCompletionIn, admission: Admission, *, traceless: bool
+) -> Inbound:
     """Everything the request says, cleaned. Raises Unauthenticated or Invalid."""
     secret = secret_of(request)
     if not secret:
@@ -37,22 +39,27 @@ def inbound_of(request: HttpRequest, body: ChatCompletionIn, *, traceless: bool)
             "No API key was sent. Put it in the Authorization header: Bearer rk_…",
             code="invalid_api_key",
         )
-    headers = request.headers
+    headers = request.META
     return Inbound(
         secret=secret,
         ip=address_of(request),
         model=_model(body),
-        lines=_lines(body.messages),
+        lines=lines_of(body.messages),
         messages=tuple(_message(message) for message in body.messages),
         sampling=_sampling(body),
         chat=_chat(request, body),
         lane=clean(body.user or ""),
         store=not (
-            traceless or body.store is False or headers.get("X-Reverie-Store", "").lower() == "off"
+            traceless
+            or body.store is False
+            or headers.get("HTTP_X_REVERIE_STORE", "").lower() == "off"
         ),
-        idempotency_key=clean(headers.get("Idempotency-Key", ""))[:120],
-        retry_count=_count(headers.get("x-stainless-retry-count", "")),
+        idempotency_key=clean(headers.get("HTTP_IDEMPOTENCY_KEY", ""))[:120],
+        retry_count=_count(headers.get("HTTP_X_STAINLESS_RETRY_COUNT", "")),
         fingerprint=sha256(request.body).hexdigest(),
+        admission=admission,
+        picture=picture_of(body.messages),
+        is_lenient=traceless,
     )
 
 
@@ -69,37 +76,11 @@ def _model(body: ChatCompletionIn) -> str:
 def _chat(request: HttpRequest, body: ChatCompletionIn) -> str:
     """The chat the client names: header, then `metadata.chat_id`, then `reverie.chat_id`."""
     candidates = (
-        request.headers.get("X-Reverie-Chat", ""),
+        request.META.get("HTTP_X_REVERIE_CHAT", ""),
         (body.metadata or {}).get("chat_id", ""),
         body.reverie.chat_id if body.reverie else "",
     )
     return next((str(name).strip()[:64] for name in candidates if name), "")
-
-
-def _lines(messages: list[MessageIn]) -> list[Line]:
-    """The user and assistant messages up to the newest of the user's; [] without one."""
-    lines: list[Line] = []
-    newest = 0
-    for index, message in enumerate(messages):
-        if message.role not in ("user", "assistant"):
-            continue
-        text = clean(message.text)
-        if len(text) > MESSAGE_CHARS:
-            raise Invalid(
-                f"The message has {len(text)} characters; {MESSAGE_CHARS} is the most.",
-                code="message_too_long",
-                param=f"messages.{index}.content",
-            )
-        if message.role == "assistant" and not text.strip():
-            continue
-        lines.append(Line(message.role, text))
-        if message.role == "user":
-            newest = len(lines)
-    if newest and not lines[newest - 1].content.strip():
-        raise Invalid(
-            "The newest user message has no text.", code="empty_message", param="messages"
-        )
-    return lines[:newest]
 
 
 def _message(message: MessageIn) -> ChatMessage:

@@ -4,7 +4,7 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from accounts.models import User
 from core.errors import NotFound
-from core.prepared import Select
+from core.prepared import Read, Select, read_together
 from personas.models import Persona
 
 
@@ -50,4 +50,10 @@ _wears: Select[Persona] = Select(_worn, user=int, character=str, chosen=str)
 
 def worn(*, user_id: int, character: str, chosen: str) -> Persona | None:
     """Who a person is in a chat: `chosen` for it, locked to its character, or the default."""
-    return _wears.first(user=user_id, character=character, chosen=chosen or "-")
+    (found,) = read_together(worn_by(user_id=user_id, character=character, chosen=chosen))
+    return next(iter(found), None)
+
+
+def worn_by(*, user_id: int, character: str, chosen: str) -> Read:
+    """The read behind `worn`: one persona or none."""
+    return _wears.bind(user=user_id, character=character, chosen=chosen or "-")

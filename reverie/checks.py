@@ -1,6 +1,7 @@
 """System checks: settings that must not reach other people, each with what to do about it."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Final
 
 from django.apps.config import AppConfig
@@ -40,6 +41,32 @@ def check_production(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) ->
                 "REVERIE_ALLOWED_HOSTS lets the pages be called by any name.",
                 hint="List the names that people use, separated by commas.",
                 id="reverie.W001",
+            )
+        )
+    return found
+
+
+@register()
+def check_payments(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
+    """Purchases are on as a whole or off."""
+    given = [bool(settings.STRIPE_SECRET_KEY), bool(settings.STRIPE_WEBHOOK_SECRET)]
+    if not any(given):
+        return []
+    found: list[CheckMessage] = []
+    if not all(given):
+        found.append(
+            Warning(
+                "Nothing is sold: of STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET one is missing.",
+                hint="Set both, or neither.",
+                id="reverie.W002",
+            )
+        )
+    if find_spec("stripe") is None:
+        found.append(
+            Error(
+                "Purchases are switched on, and the library of Stripe is not installed.",
+                hint="Install it: pip install 'reverie[payments]'.",
+                id="reverie.E003",
             )
         )
     return found

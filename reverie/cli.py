@@ -21,12 +21,16 @@ OWN_COMMANDS: Final = {
     ),
     "export": ("reverie.commands.export", "export a character"),
     "lore": ("reverie.commands.lore", "try lorebooks on texts and recorded cases"),
+    "recall": ("reverie.commands.recall", "ask recorded conversations questions"),
     "model": ("reverie.commands.model", "list, fetch and connect language models"),
-    "credits": ("reverie.commands.credits", "give credits"),
+    "reindex": ("reverie.commands.reindex", "make anew what recall keeps of chats"),
+    "credits": ("reverie.commands.credits", "give, take back and refund credits"),
+    "voucher": ("reverie.commands.vouchers", "make and disable vouchers"),
+    "ledger": ("reverie.commands.ledger", "prove that the ledger adds up"),
     "doctor": ("reverie.commands.doctor", "say what is configured and what is wrong"),
 }
-# This one chooses the data folder and reads the settings itself, afterwards.
-_BEFORE_SETTINGS: Final = {"serve"}
+# These choose the data folder and read the settings themselves, afterwards.
+_BEFORE_SETTINGS: Final = {"serve", "recall"}
 _INTERRUPTED: Final = 130
 
 

@@ -17,11 +17,14 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from billing.invariants import check as check_ledger
+from billing.limits.standing import pressure
 from chats.models import Turn
 from core import http
 from core.errors import ProviderError
+from jobs.queries import queue
 from llm import registry
 from llm.models import Provider
+from memory import embedders, pgvector, vectors
 from reverie.celery import app
 
 _FREE_BYTES_LEAST = 500 * 2**20
@@ -29,11 +32,12 @@ _FREE_BYTES_LEAST = 500 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How one part is: `ok`, worth a `warning`, or `broken`."""
+    """How one part is: `ok`, worth a `warning`, or `broken`. `numbers` are for machines."""
 
     part: str
     state: Literal["ok", "warning", "broken"]
     message: str
+    numbers: dict[str, int] | None = None
 
 
 def examine() -> list[Finding]:
@@ -125,6 +129,34 @@ def _redis() -> Iterator[Finding]:
         yield Finding("jobs", "broken", "no worker answers: start `reverie worker --beat`")
 
 
+def _limits() -> Iterator[Finding]:
+    """Where limits are counted, and how busy the free models are."""
+    if not settings.LIMITS_REDIS_URL:
+        yield Finding("limits", "ok", "counted in the process that serves")
+        return
+    now = pressure()
+    if now.turns is None:
+        yield Finding("limits", "warning", "Redis does not count: everybody is let through")
+        return
+    said = f"counted in Redis, {now.turns} free turns in the last minute"
+    if now.base and now.allowance < now.base:
+        busy = f"{said}: {now.allowance} for each person instead of {now.base}"
+        yield Finding("limits", "warning", busy)
+        return
+    yield Finding("limits", "ok", said)
+
+
+def _queue() -> Iterator[Finding]:
+    """What waits, for how long, and what failed."""
+    stands = queue()
+    oldest = f", the oldest for {stands.oldest_seconds} s" if stands.due else ""
+    said = f"{stands.due} due{oldest}, {stands.running} under way, {stands.later} for later"
+    yield Finding("queue", "warning" if stands.is_late else "ok", said, stands.to_json())
+    if stands.failed:
+        advice = "failed within a day: see them in /admin/jobs/job/"
+        yield Finding("queue", "warning", f"{stands.failed} {advice}")
+
+
 def _models() -> Iterator[Finding]:
     registry.forget()
     models = registry.list_models()
@@ -138,6 +170,24 @@ def _models() -> Iterator[Finding]:
     providers = {spec.provider.slug: spec.provider for spec in models}
     for slug, message in asyncio.run(_reach(list(providers.values()))):
         yield Finding("provider", "broken" if message else "ok", f"{slug} {message or 'answers'}")
+
+
+def _recall() -> Iterator[Finding]:
+    """How passages and memories are found, and whether their vectors are of the model in use."""
+    used = embedders.in_use()
+    yield Finding("recall", "warning" if used.is_problem else "ok", str(used))
+    counts = vectors.count_by_model()
+    now = counts.pop(used.model, 0)
+    where = "pgvector" if pgvector.is_used() else "NumPy"
+    if used.is_on:
+        said = f"{now} stored, searched by {where}"
+        yield Finding("vectors", "ok", said, {"now": now, "outdated": sum(counts.values())})
+        if version := pgvector.available_version() if where == "NumPy" else "":
+            offer = f"the server has pgvector {version}: `reverie reindex` puts it to use"
+            yield Finding("vectors", "ok", offer)
+    if used.is_on and counts:
+        old = f"{sum(counts.values())} are of other models: run `reverie reindex`"
+        yield Finding("vectors", "warning", old)
 
 
 async def _reach(specs: list[registry.ProviderSpec]) -> list[tuple[str, str]]:
@@ -164,5 +214,8 @@ _LOOKS: tuple[tuple[str, Callable[[], Iterator[Finding]]], ...] = (
     ("data", _data),
     ("database", _database),
     ("redis", _redis),
+    ("limits", _limits),
+    ("queue", _queue),
     ("models", _models),
+    ("recall", _recall),
 )

@@ -20,6 +20,7 @@ from engine.providers.base import UpstreamModel
 from engine.providers.openai_like import OpenAILike
 from llm import registry, services
 from llm.discovery import Found, detect
+from llm.importing import Terms, import_models
 from llm.models import Model, Provider
 
 OWNER: Final = "owner"
@@ -40,7 +41,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Welcome:
-    """What the terminal shows. In production, link and key are shown at the first start only."""
+    """What the terminal shows. In production, link and key are shown at the first start only.
+
+    `model` is "" where operators have switched off everything that could answer.
+    """
 
     sign_in_token: str
     key: str
@@ -54,13 +58,13 @@ def prepare(wanted: Wanted, *, own_port: int) -> Welcome:
     is_first = not User.objects.exists()
     owner = _new_owner() if is_first else _owner()
     note = asyncio.run(_find_model(wanted, own_port))
-    spec = registry.default_model()
+    spec = registry.default_model() if registry.list_models() else None
     may_show = is_first or not settings.PRODUCTION
     return Welcome(
         sign_in_token=issue_link(owner) if owner and may_show else "",
         key=_fresh_key(owner) if owner and may_show else "",
-        model=spec.slug,
-        is_stand_in=spec.provider.kind == Provider.Kind.UNDERSTUDY,
+        model=spec.slug if spec else "",
+        is_stand_in=spec is not None and spec.provider.kind == Provider.Kind.UNDERSTUDY,
         note=note,
     )
 
@@ -110,7 +114,7 @@ def _has_model() -> bool:
 
 async def _use_what_runs_here(own_port: int) -> str:
     """The first server found on this machine, else the stand-in. Looked for at every start."""
-    found = await detect(skip_port=own_port)
+    found = [server for server in await detect(skip_port=own_port) if _first_to_talk(server)]
     slug = await hop(_use_first, found)
     if not found:
         return ""
@@ -141,8 +145,9 @@ def _use_gguf(path: str) -> str:
         options={"path": str(file)},
     )
     slug = f"local/{file.stem.lower()}"
-    services.add_model(slug=slug, provider=provider, upstream_name=file.stem, free=True)
-    services.set_default(slug)
+    model = services.add_model(slug=slug, provider=provider, upstream_name=file.stem, free=True)
+    if model.enabled:  # a start does not undo what an operator switched off
+        services.set_default(slug)
     return ""
 
 
@@ -167,7 +172,7 @@ async def _use_server(wanted: Wanted) -> str:
 def _register(
     server: Found, *, key: str = "", chosen: str = "", options: dict[str, Any] | None = None
 ) -> str:
-    """Put a server's models on the list; the chosen, else the first one, is the default."""
+    """Put a server's models on the list; the chosen, else the first that talks, is the default."""
     provider = services.add_provider(
         slug=server.slug,
         name=server.name,
@@ -176,10 +181,24 @@ def _register(
         api_key=key,
         options=options,
     )
-    services.import_models(provider, server.models)
-    wanted = chosen or server.models[0].name
+    # What is known already, an operator may have changed: only `reverie model import` looks again.
+    known = set(provider.models.values_list("upstream_name", flat=True))
+    fresh = [model for model in server.models if model.name not in known]
+    import_models(provider, fresh, Terms(enable=True))
+    wanted = chosen or _first_to_talk(server)
+    if not wanted:
+        return services.set_default(services.ensure_understudy().slug).slug
     model = Model.objects.filter(provider=provider, upstream_name=wanted).first()
     if model is None:
         slug = f"{server.slug}/{wanted}"
         model = services.add_model(slug=slug, provider=provider, upstream_name=wanted)
+    Model.objects.filter(pk=model.pk).update(is_embedding=False)
+    if not model.enabled:  # a start does not undo what an operator switched off
+        return model.slug
     return services.set_default(model.slug).slug
+
+
+def _first_to_talk(server: Found) -> str:
+    """The first of a server's models that is no embedding model, "" if there is none."""
+    names = (model.name for model in server.models)
+    return next((name for name in names if not services.makes_embeddings(name)), "")

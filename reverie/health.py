@@ -1,5 +1,6 @@
 """Answers for load balancers and Prometheus."""
 
+import contextlib
 import ipaddress
 from secrets import compare_digest
 
@@ -10,6 +11,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
 from chats import turns
+from core.metrics import queue_stands
+from jobs.queries import queue
 from reverie.diagnosis import pending_migrations, ping_redis
 
 _migrated = False
@@ -62,6 +65,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text, for holders of the metrics token and for loopback."""
     if not _may_read_metrics(request):
         return HttpResponse("Not found", status=404, content_type="text/plain")
+    with contextlib.suppress(DatabaseError):  # the rest is told all the same
+        stands = queue()
+        queue_stands(due=stands.due, oldest_seconds=stands.oldest_seconds, failed=stands.failed)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 

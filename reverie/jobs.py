@@ -10,6 +10,9 @@ from typing import Any
 from celery.beat import EmbeddedService, Scheduler
 from celery.worker import WorkController
 
+from chats.running import drivers
+from jobs.running import AT_ONCE, give_way_to
+from jobs.work import stopping
 from reverie.celery import app
 
 
@@ -20,7 +23,7 @@ class EmbeddedJobs:
         self._worker: Any = WorkController(
             app=app,
             pool_cls="threads",
-            concurrency=2,
+            concurrency=AT_ONCE + 1,
             without_heartbeat=True,
             without_mingle=True,
             without_gossip=True,
@@ -29,10 +32,13 @@ class EmbeddedJobs:
         self._thread = threading.Thread(target=self._worker.start, name="jobs", daemon=True)
 
     def start(self) -> None:
+        stopping.clear()
+        give_way_to(lambda: bool(drivers))
         self._thread.start()
         self._clock.start()
 
     def stop(self) -> None:
+        stopping.set()
         self._clock.stop()
         self._worker.stop(in_sighandler=False)
         self._thread.join(timeout=5)

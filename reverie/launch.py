@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 
 from chats import turns
 from core.hop import close_pool
+from jobs import queue
 from reverie import firstrun, serve
 from reverie.env import env_str
 from reverie.jobs import EmbeddedJobs
@@ -77,6 +78,7 @@ def _prepare(host: str, port: int) -> None:
         raise CannotStart(f"The database cannot be used: {first}") from error
     if not settings.REDIS_URL:
         turns.recover_all()
+        queue.recover_all()
     wanted = firstrun.Wanted(
         llm=env_str("REVERIE_LLM"),
         llm_key=env_str("REVERIE_LLM_KEY"),
@@ -117,7 +119,9 @@ def greeting(welcome: firstrun.Welcome, base: str) -> str:
         lines.append(f"  Sign in (once, within a day):  {link}")
     if welcome.key:
         lines.append(f"  API key (shown only now):      {welcome.key}")
-    lines.append(f"  Model:                         {welcome.model}")
+    lines.append(f"  Model:                         {welcome.model or 'none'}")
+    if not welcome.model:
+        lines.append(f"    All of them are switched off. Switch one on in {base}/admin/.")
     if welcome.is_stand_in:
         lines += [
             "    This is the understudy, a scripted stand-in and not an AI model. Connect a real",

@@ -1,14 +1,16 @@
 """What happens when a server process starts and stops, whichever server runs it."""
 
+import gc
 from typing import Any
 
 from django.conf import settings
 
-from chats import turns
+from chats import following, turns
 from core import http
 from core.hop import close_pool
 from core.loop import remember
 from llm import registry
+from memory.recall import kin
 from reverie import draining
 
 
@@ -19,6 +21,13 @@ async def handle(receive: Any, send: Any) -> None:
         if message["type"] == "lifespan.startup":
             remember()
             draining.begin_on_signal()
+            following.ensure_listening()
+            # Else the first message that calls something to mind waits for these.
+            kin.alike()
+            kin.members()
+            # What was loaded stays: collections need not look through all of it again.
+            gc.collect()
+            gc.freeze()
             await send({"type": "lifespan.startup.complete"})
         else:
             await turns.drain(settings.TURN_DRAIN_SECONDS)

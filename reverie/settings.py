@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from reverie.env import env_bool, env_int, env_list, env_str, secret_key
@@ -26,7 +27,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if env_bool("REVERIE_BEHIND_PROXY", default=False):
+BEHIND_PROXY = env_bool("REVERIE_BEHIND_PROXY", default=False)
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -52,10 +54,12 @@ INSTALLED_APPS = [
     "characters",
     "lore",
     "personas",
+    "memory",
     "catalog",
     "billing",
     "llm",
     "accounts",
+    "jobs",
     "core",
     "allauth",
     "allauth.account",
@@ -65,7 +69,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "django.contrib.admin",
+    "web.desk.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -115,6 +119,8 @@ _SQLITE_OPTIONS: dict[str, Any] = {
     "init_command": (
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-16000;"
         "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=134217728; PRAGMA busy_timeout=20000;"
+        # Every turn writes some of the same pages: a rarer checkpoint writes them once.
+        "PRAGMA wal_autocheckpoint=4000;"
     ),
 }
 DATABASES: dict[str, Any] = {
@@ -130,8 +136,6 @@ else:
     DATABASE_THREADS = env_int("REVERIE_DATABASE_THREADS", 8, least=1)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
-    # Lets `core.prepared` prepare its statements; Django's own are never prepared.
-    DATABASES["default"].setdefault("OPTIONS", {})["prepare_threshold"] = 5
 INLINE_HOPS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -154,6 +158,8 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "core.layers.LoopSafeInMemoryChannelLayer"}}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+LIMITS_REDIS_URL = REDIS_URL
+
 # Jobs
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = {} if REDIS_URL else {"polling_interval": 0.1}
@@ -165,10 +171,31 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "chats.sweep", "schedule": timedelta(seconds=15)},
     "empty-trash": {"task": "chats.empty_trash", "schedule": timedelta(hours=6)},
+    "sweep-jobs": {"task": "jobs.sweep", "schedule": timedelta(seconds=15)},
+    "read-rested": {"task": "chats.read_rested", "schedule": timedelta(minutes=10)},
+    "purge-memories": {
+        "task": "jobs.ask",
+        "schedule": timedelta(days=1),
+        "args": ("purge", "memories"),
+    },
+    "monthly-credits": {"task": "billing.give_monthly", "schedule": timedelta(hours=1)},
+    # By the clock, so that it runs daily also where the server is restarted daily.
+    "check-ledger": {"task": "billing.check_ledger", "schedule": crontab(hour=4, minute=17)},
+}
+# What does the work of each kind of job: `handler(work: jobs.work.Work)`.
+JOBS: dict[str, str] = {
+    "extract": "chats.reading.extract",
+    "index": "chats.recalling.run_index",
+    "summarise": "chats.summarising.summarise",
+    "embed": "chats.embedding.run_job",
+    "purge": "memory.jobs.purge",
+    "scrub": "chats.purging.scrub",
 }
 
 # People
 AUTH_USER_MODEL = "accounts.User"
+# What is read with a key, in the same statement: the plan says what its person may do.
+KEY_JOINED = ("user", "user__account__plan")
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -217,7 +244,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PARSER_CLASSES": ["accounts.api.parsing.JsonParser"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.api.permissions.HasScope",
+    ],
+    "DEFAULT_THROTTLE_CLASSES": ["billing.limits.rest.PlanThrottle"],
     "EXCEPTION_HANDLER": "accounts.api.errors.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -229,6 +260,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "MemoryScopeEnum": "memory.models.Memory.Scope",
+        "MemoryAuthorEnum": "memory.models.Memory.Author",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "reverie.openapi.merge_wire_protocols",
@@ -237,6 +272,10 @@ SPECTACULAR_SETTINGS = {
 
 # Money
 STARTING_GRANT_CREDITS = env_int("REVERIE_STARTING_GRANT", 1_000_000)
+FREE_TURNS = env_int("REVERIE_FREE_TURNS", 60)
+FREE_SITE_TURNS = env_int("REVERIE_FREE_SITE_TURNS", 600, least=1)
+STRIPE_SECRET_KEY = env_str("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = env_str("STRIPE_WEBHOOK_SECRET")
 
 # Turns
 TURN_LEASE_SECONDS = 30
@@ -246,6 +285,10 @@ TURN_DRAIN_SECONDS = 6
 TRASH_DAYS = 30
 FIRST_TOKEN_SECONDS = env_int("REVERIE_FIRST_TOKEN_TIMEOUT", 120, least=1)
 IDLE_TOKEN_SECONDS = env_int("REVERIE_IDLE_TIMEOUT", 60, least=1)
+
+# Recall by meaning: the slug of an embedding model, "builtin", "off", or "" for what is there
+EMBEDDINGS = env_str("REVERIE_EMBEDDINGS")
+QUESTION_EMBEDDING_SECONDS = env_int("REVERIE_EMBEDDING_TIMEOUT_MS", 300, least=1) / 1000
 
 # Operations
 METRICS_TOKEN = env_str("REVERIE_METRICS_TOKEN")

@@ -7,12 +7,20 @@ from typing import Any
 import httpx
 import pytest
 from django.db import connections
+from redis import Redis
 
 from accounts.keys import issue_key
-from accounts.models import User
+from accounts.models import Scope, User
+from billing.invariants import check
+from billing.limits import shared
+from core.ids import new_uid
 from llm.models import Model
 from tests.factories import CharacterFactory, ModelFactory, UserFactory
+from tests.fakes import stripe
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.provider import FakeProvider
+from tests.fakes.stripe import FakeStripe
+from tests.real_redis import REDIS_URL
 
 # One connection per thread, also while an event loop runs in it: async tests share the
 # transaction of their fixtures.
@@ -45,10 +53,18 @@ def _fresh_process_caches(request: Any) -> Iterator[None]:
     yield
     from django.core.cache import cache
 
+    from billing.limits import store, terms
+    from chats import ending, questioning
+    from jobs.work import stopping
     from llm import registry
 
     cache.clear()
+    stopping.clear()
+    ending.forget()
+    store.reset()
+    terms.reset()
     registry.reset()
+    questioning.reset()
 
 
 @pytest.fixture
@@ -68,14 +84,34 @@ def provider(model: Model) -> FakeProvider:
 
 
 @pytest.fixture
+def embedder(db: None, settings: Any) -> FakeEmbedder:
+    """An embedding model of a provider, in use: `shop/words`, one credit a token."""
+    from llm import registry
+
+    settings.EMBEDDINGS = ""
+    ModelFactory(
+        slug="shop/embed",
+        upstream_name="words",
+        is_embedding=True,
+        is_embedder=True,
+        provider__slug="shop",
+        provider__kind="openai_like",
+    )
+    registry.reset()
+    fake = FakeEmbedder()
+    registry.embed_instead("shop", fake)
+    return fake
+
+
+@pytest.fixture
 def luna(owner: User) -> Any:
     return CharacterFactory(owner=owner, name="Luna", first_mes="Hi, I am Luna.")
 
 
 @pytest.fixture
 def secret(owner: User) -> str:
-    """A key of `owner`, as its holder knows it."""
-    return issue_key(user=owner, name="test")[1]
+    """A key of `owner` that may do everything, as its holder knows it."""
+    return issue_key(user=owner, name="test", scopes=Scope.values)[1]
 
 
 @pytest.fixture
@@ -101,3 +137,64 @@ async def settled() -> None:
     tasks = [driver.task for driver in drivers.values() if driver.task is not None]
     if tasks:
         await asyncio.wait(tasks, timeout=10)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> dict[str, str]:
+    """The test database, on SQLite without the triggers against deleting append-only rows.
+
+    After tests that commit, the suite empties every table row by row; PostgreSQL truncates.
+    Returns the SQL that brings each table's trigger back.
+    """
+    from django.db import connection
+
+    guards: dict[str, str] = {}
+    if connection.vendor != "sqlite":
+        return guards
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        for table, name in (
+            ("billing_ledgerentry", "billing_entry_delete"),
+            ("accounts_auditentry", "accounts_audit_delete"),
+        ):
+            cursor.execute("SELECT sql FROM sqlite_master WHERE name = %s", [name])
+            row = cursor.fetchone()
+            assert row, f"a migration has rebuilt {table} without its triggers"
+            cursor.execute(f"DROP TRIGGER {name}")
+            guards[table] = str(row[0])
+    return guards
+
+
+@pytest.fixture
+def books(settings: Any, db: None) -> Iterator[None]:
+    """Everybody starts with 1,000 credits, and after the test the ledger adds up."""
+    settings.STARTING_GRANT_CREDITS = 1000
+    yield
+    assert check() == []
+
+
+@pytest.fixture
+def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> FakeStripe:
+    """Stripe switched on: its client is a fake, its messages are signed with our secret."""
+    from billing import checkout
+
+    settings.STRIPE_SECRET_KEY = "sk_made_for_tests"
+    settings.STRIPE_WEBHOOK_SECRET = stripe.SECRET
+    fake = FakeStripe()
+    monkeypatch.setattr(checkout, "client", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
+    """The suite's Redis, where this test alone counts under `shared.PREFIX`."""
+    monkeypatch.setattr(shared, "PREFIX", f"test:{new_uid()}:")
+    client = Redis.from_url(REDIS_URL)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def redis_limits(redis: Redis, settings: Any) -> Redis:
+    """Limits counted in Redis, as by many processes."""
+    settings.LIMITS_REDIS_URL = REDIS_URL
+    return redis

@@ -13,9 +13,11 @@ from reverie.settings import DATA_DIR, DATABASES, MIDDLEWARE
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 INLINE_HOPS = True
-# A cache of its own for each process: Redis would be shared, and cleared, by all workers.
+# A cache and limits of its own for each process: Redis would be shared by all workers.
+LIMITS_REDIS_URL = ""
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIDDLEWARE = [m for m in MIDDLEWARE if "servestatic" not in m]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+EMBEDDINGS = "off"
 LOG_LEVEL = "ERROR"

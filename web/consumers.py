@@ -7,11 +7,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.template.loader import render_to_string
 
 from accounts.models import User
+from accounts.suspension import find_suspension
 from chats import live, queries, turns
 from chats.models import Chat, Message
-from core.errors import NotFound
+from core import orders
+from core.errors import Forbidden, NotFound
 from core.hop import hop
-from web.context import build_line
+from web.context import build_line, failed_turn
 
 NOT_SIGNED_IN = 4401
 NOT_FOUND = 4404
@@ -32,20 +34,32 @@ class ChatConsumer(AsyncWebsocketConsumer):
             return
         uid = self.scope["url_route"]["kwargs"]["uid"]
         await self.channel_layer.group_add(live.group_of(uid), self.channel_name)
+        self.user = user
+        await self.channel_layer.group_add(orders.group_of_person(user.pk), self.channel_name)
         try:
-            chat = await hop(queries.get_chat, user, uid)
-        except NotFound:
+            # Asked when orders arrive already: who is shut out just now is seen, or told.
+            chat = await hop(_chat_of, user, uid)
+        except (NotFound, Forbidden) as error:
             await self.channel_layer.group_discard(live.group_of(uid), self.channel_name)
-            await self.close(NOT_FOUND)
+            await self.close(NOT_FOUND if isinstance(error, NotFound) else NOT_SIGNED_IN)
             return
-        self.user, self.chat_uid = user, uid
+        self.chat_uid = uid
         snapshot = await turns.snapshot(uid)
-        await self._send({"type": "state", "version": chat.version, "snapshot": snapshot})
+        failed = "" if snapshot else await hop(_drawn_failure, chat)
+        state = {"type": "state", "version": chat.version, "snapshot": snapshot, "failed": failed}
+        await self._send(state)
 
     async def disconnect(self, code: int) -> None:
         if self.chat_uid:
             group = live.group_of(self.chat_uid)
             await self.channel_layer.group_discard(group, self.channel_name)
+        if self.user is not None:
+            group = orders.group_of_person(self.user.pk)
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+    async def person_sign_out(self, message: dict[str, Any]) -> None:
+        """This person is shut out: the page must ask again who they are."""
+        await self.close(NOT_SIGNED_IN)
 
     async def chat_event(self, message: dict[str, Any]) -> None:
         """One event of the chat's group: dressed in HTML where the page needs it."""
@@ -61,6 +75,19 @@ class ChatConsumer(AsyncWebsocketConsumer):
 
     async def _send(self, event: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(event).decode())
+
+
+def _chat_of(user: User, uid: str) -> Chat:
+    """The chat to be followed. Raises NotFound, and Forbidden for somebody suspended."""
+    refused = find_suspension(user.pk, "")
+    if refused is not None:
+        raise refused
+    return queries.get_chat(user, uid)
+
+
+def _drawn_failure(chat: Chat) -> str:
+    """What the page shows if the newest turn came to nothing, or nothing."""
+    return render_to_string("chats/_failed.html", {"chat": chat, "turn": failed_turn(chat)}).strip()
 
 
 def _drawn(user: User, message_uid: str) -> dict[str, str]:

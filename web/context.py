@@ -1,6 +1,6 @@
 """What templates get: the frame of every page, and a small dataclass per kind of page."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,11 +11,12 @@ from billing import ledger
 from characters.models import Character
 from chats import queries
 from chats.models import Chat, Message, Turn
-from llm import registry
-from llm.models import Provider
+from chats.voices import Fallback, Voice
 from llm.registry import ModelSpec
 from personas.models import Persona
 from personas.queries import worn
+from web.model_context import chosen_slug, voice_for
+from web.notes import Note, notes_of
 
 RECENT = 5
 SCHEMES = {"light": "Light", "dark": "Dark"}
@@ -49,6 +50,7 @@ class Line:
     via: str = ""
     busy: bool = False
     editing: bool = False
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_own(self) -> bool:
@@ -58,6 +60,12 @@ class Line:
     def name(self) -> str:
         """Who said it. Somebody else than the character may have, in a chat that was imported."""
         return "You" if self.is_own else self.message.speaker or self.chat.character.name
+
+    @property
+    def fallback(self) -> Fallback | None:
+        """Whose place the model took that wrote this."""
+        said = self.receipt.fallback if self.receipt else None
+        return Fallback(**said) if said else None
 
     @property
     def has_previous(self) -> bool:
@@ -79,7 +87,7 @@ class Line:
         edited = message.edited_at.timestamp() if message.edited_at else 0
         return (
             f"{message.version_index}.{message.version_count}.{message.status}."
-            f"{edited:.3f}.{len(message.content)}"
+            f"{edited:.3f}.{len(message.content)}.{'.'.join(note.state for note in self.notes)}"
         )
 
 
@@ -100,9 +108,8 @@ class ChatPage:
 
     chat: Chat
     log: Log
-    model: ModelSpec | None
+    voice: Voice | None
     persona: Persona | None = None
-    models: list[ModelSpec] = field(default_factory=list)
     page: str = "chat"
 
     @property
@@ -110,9 +117,18 @@ class ChatPage:
         return self.chat.character
 
     @property
+    def model(self) -> ModelSpec | None:
+        """The model that would answer the next message, if any."""
+        return self.voice.spec if self.voice else None
+
+    @property
+    def chosen(self) -> str:
+        return chosen_slug(self.voice)
+
+    @property
     def stands_in(self) -> bool:
         """Whether a script answers instead of a language model."""
-        return self.model is not None and self.model.provider.kind == Provider.Kind.UNDERSTUDY
+        return self.model is not None and self.model.is_scripted
 
 
 def build_log(
@@ -122,7 +138,7 @@ def build_log(
     messages = queries.window(chat, before=before, limit=limit)
     failed = None
     if before is None:
-        failed = _failed_turn(chat)
+        failed = failed_turn(chat)
     return Log(
         chat=chat,
         lines=_lines(chat, messages, editing),
@@ -134,13 +150,14 @@ def build_log(
 
 def build_line(chat: Chat, message: Message, *, busy: bool = False) -> Line:
     line = _lines(chat, [message], "")[0]
-    return Line(message=line.message, chat=chat, receipt=line.receipt, via=line.via, busy=busy)
+    return replace(line, busy=busy)
 
 
 def _lines(chat: Chat, messages: list[Message], editing: str) -> list[Line]:
     receipts = queries.receipts(messages)
     ids = {turn.api_key_id for turn in receipts.values() if turn.api_key_id}
     names = dict(ApiKey.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    notes = notes_of(chat, receipts.values())
     lines = []
     for message in messages:
         turn = receipts.get(message.turn)
@@ -151,12 +168,13 @@ def _lines(chat: Chat, messages: list[Message], editing: str) -> list[Line]:
                 receipt=turn if message.role == Message.Role.ASSISTANT else None,
                 via=names.get(turn.api_key_id, "") if turn and turn.api_key_id else "",
                 editing=message.uid == editing,
+                notes=notes.get(message.turn, ()) if message.role == Message.Role.ASSISTANT else (),
             )
         )
     return lines
 
 
-def _failed_turn(chat: Chat) -> Turn | None:
+def failed_turn(chat: Chat) -> Turn | None:
     """The latest turn, if it came to nothing and said why."""
     latest = Turn.objects.filter(chat=chat).order_by("-uid").defer("manifest").first()
     if latest is None or latest.state != Turn.State.VOIDED or not latest.error_code:
@@ -168,20 +186,6 @@ def build_chat_page(chat: Chat, *, user: User, editing: str = "", before: int | 
     return ChatPage(
         chat=chat,
         log=build_log(chat, before=before, editing=editing),
-        model=model_for(user, chat.character),
+        voice=voice_for(user, chat.character),
         persona=worn(user_id=user.pk, character=chat.character.uid, chosen=chat.persona_id or ""),
     )
-
-
-def model_for(user: User, character: Character) -> ModelSpec | None:
-    """The model that would answer this person's next message to this character, if any."""
-    preferred = (
-        character.characterpreference_set.filter(user=user, model__isnull=False)
-        .values_list("model__slug", flat=True)
-        .first()
-    )
-    found = registry.find_model(preferred) if preferred else None
-    if found is not None:
-        return found
-    models = registry.list_models()
-    return registry.default_model() if models else None

@@ -1,15 +1,14 @@
 """Forms of the pages. They check shape; rules live in the services they feed."""
 
-from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from accounts.models import User
+from accounts.zones import checked_zone, zone_name
 from catalog.models import Project
 from characters.models import Character
-from characters.queries import owned_by
+from core.errors import Invalid
 from core.text import clean
 from web.context import SCHEMES
 
@@ -185,38 +184,6 @@ class FilesForm(forms.Form):
     )
 
 
-class KeyForm(forms.Form):
-    """A new API key."""
-
-    EXPIRIES: ClassVar[list[tuple[str, str]]] = [
-        ("", "Never"),
-        ("7", "In 7 days"),
-        ("30", "In 30 days"),
-        ("90", "In 90 days"),
-        ("365", "In a year"),
-    ]
-    name = forms.CharField(
-        max_length=80,
-        label="Name",
-        widget=forms.TextInput(attrs={"placeholder": "Which program will use it?"}),
-    )
-    default_character = forms.ChoiceField(required=False, label="Default character")
-    expires = forms.ChoiceField(required=False, choices=EXPIRIES, label="Expires")
-
-    def __init__(self, data: Any = None, *, user: User) -> None:
-        super().__init__(data)
-        rows = owned_by(user).order_by("name").values_list("uid", "name")
-        self.fields["default_character"].choices = [("", "None"), *rows]  # type: ignore[attr-defined]
-
-    def values(self) -> dict[str, Any]:
-        days = self.cleaned_data["expires"]
-        return {
-            "name": self.cleaned_data["name"],
-            "default_character": self.cleaned_data["default_character"],
-            "expires_at": timezone.now() + timedelta(days=int(days)) if days else None,
-        }
-
-
 class AccountForm(forms.Form):
     """Oneself: how characters call one, and how pages look."""
 
@@ -232,6 +199,12 @@ class AccountForm(forms.Form):
         widget=forms.RadioSelect,
         label="Colours",
     )
+    timezone = forms.CharField(
+        max_length=64,
+        required=False,
+        label="Time zone",
+        help_text="As in Europe/Berlin; the days of your usage begin at its midnight. Empty: UTC.",
+    )
     adult = forms.BooleanField(required=False, label="Show characters for adults")
 
     def __init__(self, data: Any = None, *, user: User) -> None:
@@ -239,15 +212,23 @@ class AccountForm(forms.Form):
         initial = {
             "display_name": user.display_name,
             "scheme": user.preferences.get("scheme", ""),
+            "timezone": zone_name(user),
             "adult": user.preferences.get("adult", False),
         }
         super().__init__(data, initial=initial)
+
+    def clean_timezone(self) -> str:
+        try:
+            return checked_zone(self.cleaned_data["timezone"])
+        except Invalid as error:
+            raise forms.ValidationError(error.message) from error
 
     def save(self) -> None:
         self.user.display_name = self.cleaned_data["display_name"]
         self.user.preferences = {
             **self.user.preferences,
             "scheme": self.cleaned_data["scheme"],
+            "timezone": self.cleaned_data["timezone"],
             "adult": self.cleaned_data["adult"],
         }
         self.user.save(update_fields=["display_name", "preferences"])

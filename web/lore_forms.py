@@ -76,7 +76,10 @@ FOLDS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "probability": ("Chance in 100", ""),
         "use_probability": ("Roll for the chance", ""),
         "ignore_budget": ("Goes in even if the budget is used up", ""),
-        "priority": ("Priority", "Kept for programs that use one."),
+        "priority": (
+            "Priority",
+            "When the lorebook’s own budget is short, the lowest leaves first. Empty: the order.",
+        ),
     },
     "Texts of other entries": {
         "exclude_recursion": ("Does not answer to them", ""),

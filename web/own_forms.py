@@ -7,6 +7,7 @@ from django import forms
 from django.db.models import QuerySet
 
 from accounts.models import User
+from billing.gates import usable
 from characters.models import CharacterPreference
 from characters.preferences import preference_of
 from chats import bindings, settings
@@ -18,6 +19,7 @@ from personas import queries
 from personas.models import Persona
 from personas.services import DEPTH_MOST
 from web.forms import CardsField, ProseField
+from web.templatetags.reverie_web import costs
 
 DEPTH_HELP: Final = "How many messages before the end; 0 is after the last."
 ROLES: Final = [(0, "System"), (1, "You"), (2, "The character")]
@@ -172,7 +174,7 @@ class ChatSettingsForm(forms.Form):
         super().__init__(data, initial=_chat_values(user, chat))
         self._offer("persona", _personas(user, chat))
         self._offer("character_number", _versions(chat))
-        self._offer("model", _models(self.initial["model"]))
+        self._offer("model", _models(user, self.initial["model"]))
         field: Any = self.fields["lorebooks"]
         field.offer(bindings.choices(user, Binding.Scope.CHAT, chat.uid))
 
@@ -238,8 +240,9 @@ def _version(number: int, note: str, made: Any, newest: int) -> str:
     return ", ".join([*words, "the newest"] if number == newest else words)
 
 
-def _models(chosen: str) -> list[tuple[Any, str]]:
-    found = {"": "The default", **{spec.slug: spec.name for spec in registry.list_models()}}
+def _models(user: User, chosen: str) -> list[tuple[Any, str]]:
+    specs = usable(user.pk, registry.list_models())
+    found = {"": "The default", **{spec.slug: f"{spec.name}, {costs(spec)}" for spec in specs}}
     found.setdefault(chosen, f"{chosen}, not available now")
     return list(found.items())
 

@@ -5,24 +5,19 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from accounts.credentials import address_of, secret_of
 from accounts.keys import authenticate
-from accounts.models import User
-
-_BEARER = "bearer "
+from accounts.models import ApiKey, User
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer rk_…`, `CH-API-KEY` or `samwise`. No header means: not our affair."""
+    """A key or a token, wherever a request may carry one. No key means: not our affair."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        authorization = request.headers.get("Authorization", "")
-        if authorization[: len(_BEARER)].lower() == _BEARER:
-            secret = authorization[len(_BEARER) :].strip()
-        else:
-            secret = request.headers.get("CH-API-KEY") or request.headers.get("samwise") or ""
+        secret = secret_of(request)
         if not secret:
             return None
-        key = authenticate(secret, ip=request.META.get("REMOTE_ADDR"))
+        key = authenticate(secret, ip=address_of(request))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
@@ -34,3 +29,8 @@ def user_of(request: Request) -> User:
     user: Any = request.user
     assert isinstance(user, User)
     return user
+
+
+def key_of(request: Request) -> ApiKey | None:
+    """The key that a request came with; None for one of the browser's session."""
+    return request.auth if isinstance(request.auth, ApiKey) else None

@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from core.errors import ReverieError
+from core.errors import InsufficientCredits, ReverieError
 
 _SERVER = 500
 
@@ -16,7 +16,9 @@ _SERVER = 500
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook. None lets an unexpected error become a logged 500."""
     if isinstance(error, ReverieError):
-        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+        headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+        if isinstance(error, InsufficientCredits):
+            headers["x-should-retry"] = "false"
         return _envelope(error.status, error.message, error.code, error.param, headers=headers)
     if isinstance(error, exceptions.ValidationError):
         return Response({"detail": _details(error.detail, ["body"])}, status=422)

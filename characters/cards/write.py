@@ -14,6 +14,7 @@ from characters.cards.json_form import OLDER_COPY_NOTE
 from characters.cards.png_form import ASSET_SCHEME
 from characters.cards.values import BESIDE_DATA, V1_FIELDS, Card, Member, refuse
 from core import png
+from lore.decorators import undecorated
 
 _KINDS: Final = (
     (png.SIGNATURE, "png", "image"),
@@ -92,19 +93,6 @@ def _older_copy(card: Card) -> dict[str, Any]:
 def _plain_entry(entry: dict[str, Any]) -> dict[str, Any]:
     content = entry.get("content")
     return {**entry, "content": undecorated(content)} if isinstance(content, str) else entry
-
-
-def undecorated(content: str) -> str:
-    """A lore entry's content without the `@@` lines at its top and the blank ones among them."""
-    lines = content.splitlines(keepends=True)
-    if not next((line for line in lines if line.strip()), "").startswith("@@"):
-        return content
-    first = next((n for n, line in enumerate(lines) if not _is_decorator(line)), len(lines))
-    return "".join(lines[first:])
-
-
-def _is_decorator(line: str) -> bool:
-    return line.startswith("@@") or not line.strip()
 
 
 def to_charx(card: Card, picture: bytes | None = None) -> bytes:

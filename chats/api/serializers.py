@@ -58,7 +58,10 @@ class StoppedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class BlockSerializer(serializers.Serializer[dict[str, Any]]):
-    """One block of a prompt. `text` is exact; history has none, its messages are listed."""
+    """One block of a prompt. `text` is exact; history has none, its messages are listed.
+
+    What was recalled has a `score`, how well it fits, and the `uids` of the memory or messages.
+    """
 
     name = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # declared fields leave the class
@@ -68,6 +71,8 @@ class BlockSerializer(serializers.Serializer[dict[str, Any]]):
     reason = serializers.CharField(allow_blank=True)
     messages = serializers.IntegerField(allow_null=True)
     depth = serializers.IntegerField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    uids = serializers.ListField(child=serializers.CharField())
 
 
 class PromptMessageSerializer(serializers.Serializer[Any]):
@@ -93,6 +98,16 @@ class PromptVerdictSerializer(serializers.Serializer[dict[str, Any]]):
     where = serializers.DictField(allow_null=True)
     scan = serializers.IntegerField()
     tokens = serializers.IntegerField()
+    score = serializers.FloatField(allow_null=True)
+
+
+class PromptRoundSerializer(serializers.Serializer[dict[str, Any]]):
+    """What one request of a reply used, where calls of tools made it several."""
+
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    estimated = serializers.BooleanField()
 
 
 class PromptSerializer(serializers.Serializer[Any]):
@@ -106,9 +121,14 @@ class PromptSerializer(serializers.Serializer[Any]):
     total_tokens = serializers.IntegerField()
     prompt_tokens = serializers.IntegerField(source="turn.prompt_tokens")
     completion_tokens = serializers.IntegerField(source="turn.completion_tokens")
+    rounds = PromptRoundSerializer(many=True)
     persona = serializers.CharField(allow_blank=True)
     blocks = BlockSerializer(many=True)
     messages = PromptMessageSerializer(many=True)
     lore = PromptVerdictSerializer(many=True)
     slow_keys = serializers.DictField(child=serializers.CharField())
+    is_over_budget = serializers.BooleanField(help_text="The budget for lore was used up.")
+    is_cut_short = serializers.BooleanField(help_text="The scan for lore was too long and ended.")
     comments = serializers.ListField(child=serializers.CharField())
+    banned = serializers.ListField(child=serializers.CharField())
+    unsearched = serializers.IntegerField(help_text="Older messages that recall had not read yet.")

@@ -6,8 +6,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.authentication import user_of
-from chats import prompts, queries, services, turns
+from accounts.api.authentication import key_of, user_of
+from accounts.models import Scope
+from billing.api.receipts import MessageReceiptSerializer
+from chats import prompts, receipts, services, turns
+from chats.api.reach import turn_of
 from chats.api.serializers import (
     PromptSerializer,
     RestoredSerializer,
@@ -18,19 +21,24 @@ from chats.api.serializers import (
 
 
 class TurnView(APIView):
+    scopes = (Scope.READ, Scope.CHAT)
+
     @extend_schema(operation_id="get_turn", responses=TurnSerializer, tags=["chat"])
     def get(self, request: Request, turn_id: str) -> Response:
         """How a turn stands or ended."""
-        return Response(TurnSerializer(queries.get_turn(user_of(request), turn_id)).data)
+        turn = turn_of(user_of(request), key_of(request), turn_id, Scope.READ)
+        return Response(TurnSerializer(turn).data)
 
 
 class StopView(APIView):
+    scopes = (Scope.WRITE, Scope.CHAT)
+
     @extend_schema(
         operation_id="stop_turn", request=None, responses=StoppedSerializer, tags=["chat"]
     )
     def post(self, request: Request, turn_id: str) -> Response:
         """Stop a reply, from any device. What was written so far is kept."""
-        turn = queries.get_turn(user_of(request), turn_id)
+        turn = turn_of(user_of(request), key_of(request), turn_id, Scope.WRITE)
         stopped = async_to_sync(turns.stop)(user_id=turn.user_id, chat_uid=turn.chat_id)
         return Response({"stopped": stopped})
 
@@ -62,3 +70,14 @@ class PromptView(APIView):
         was cut and why, and which lorebook entries spoke or did not."""
         found = prompts.inspect(user=user_of(request), message_uid=message_id)
         return Response(PromptSerializer(found).data)
+
+
+class ReceiptView(APIView):
+    @extend_schema(
+        operation_id="get_message_receipt", responses=MessageReceiptSerializer, tags=["chat"]
+    )
+    def get(self, request: Request, message_id: str) -> Response:
+        """What a reply cost: input, cached and output tokens × multipliers, exact. A reply that
+        was continued has a receipt for each turn."""
+        found = receipts.receipt_of(user_of(request), message_id)
+        return Response(MessageReceiptSerializer(found).data)

@@ -7,12 +7,13 @@ folder is touched: a link that leads out of it is passed over, with a reason.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from chats.files.reading import title_of
-from chats.files.settings import Settings, read_settings, read_worn
+from chats.files.settings import Settings, Tags, read_settings, read_tags, read_worn
 from core.errors import Invalid
 from core.jsontext import read_json
 from core.text import clean
@@ -40,18 +41,23 @@ _ABOVE: Final = ("data", "SillyTavern", "SillyTavern/data")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A lorebook. `name` is what others call it by."""
+    """A lorebook. `name` is what others call it by; `tags` says what ids of tags mean in it."""
 
     path: Path
     name: str
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Character:
-    """A card. `name` is the stem of its file, by which chats and groups know it."""
+    """A card. `name` is the stem of its file, by which chats and groups know it.
+
+    `tags` are those that the person gave it.
+    """
 
     path: Path
     name: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,20 +153,33 @@ class _Folder:
         self._root = root
         self._left: list[Skipped] = []
 
+    @cached_property
+    def _settings_path(self) -> Path:
+        return self._root / "settings.json"
+
+    @cached_property
+    def _settings(self) -> dict[str, Any] | None:
+        path = self._settings_path
+        return self._json(path, SETTINGS_BYTES_MOST) if path.is_file() else None
+
+    @cached_property
+    def _tags(self) -> Tags:
+        return read_tags(self._settings) if self._settings is not None else Tags()
+
     def worlds(self) -> Iterator[Item]:
         for path in self._files(self._root / "worlds", (".json",)):
-            yield World(path=path, name=clean(path.stem))
+            yield World(path=path, name=clean(path.stem), tags=self._tags.names)
         yield from self._passed_over()
 
     def characters(self) -> Iterator[Item]:
         for path in self._files(self._root / "characters", CARDS):
-            yield Character(path=path, name=clean(path.stem))
+            tags = self._tags.of.get(path.name, ())
+            yield Character(path=path, name=clean(path.stem), tags=tags)
         yield from self._passed_over()
 
     def settings(self) -> Iterator[Item]:
         """The personas, then the settings."""
-        path = self._root / "settings.json"
-        root = self._json(path, SETTINGS_BYTES_MOST) if path.is_file() else None
+        path, root = self._settings_path, self._settings
         if root is not None:
             try:
                 personas = read_worn(root)

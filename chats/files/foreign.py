@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from chats.files.dates import read_date
+from chats.files.others import OOBA_START
 from chats.files.values import (
     MESSAGES_MOST,
     NAME_CHARS_MOST,
@@ -21,7 +22,6 @@ from chats.files.values import (
 )
 from core.errors import Invalid
 
-_OOBA_START: Final = "<|BEGIN-VISIBLE-CHAT|>"  # stands where a user message would be
 _OOBA_SIGNS: Final = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#x27;": "'"}
 _OOBA_SIGN: Final = re.compile("|".join(_OOBA_SIGNS))
 _KOBOLD_BETWEEN_NAMES: Final = "||$||"
@@ -110,7 +110,7 @@ def _ooba_messages(pairs: list[Any], *, is_shown: bool) -> Iterator[FileMessage]
         asked, answered = (_text(part) for part in pair[:_PAIR])
         if is_shown:  # what is shown was written as HTML
             asked, answered = _unescaped(asked), _unescaped(answered)
-        yield FileMessage(role="user", content="" if asked == _OOBA_START else asked)
+        yield FileMessage(role="user", content="" if asked == OOBA_START else asked)
         yield FileMessage(role="assistant", content=answered)
 
 

@@ -11,6 +11,7 @@ from chats.files.values import TEXT_CHARS_MOST, Note
 from personas.backup import PersonaFile, personas_of
 
 NAMES_MOST: Final = 10_000
+TAG_CHARS_MOST: Final = 200
 _NUMBER_MOST: Final = 1_000_000
 _NUMBERS: Final = {
     "scan_depth": "world_info_depth",
@@ -76,6 +77,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     auxiliary_prompt: str = ""
     post_history: str = ""
     system_prompt: str = ""
+
+
+class Tags(msgspec.Struct, frozen=True):
+    """The tags a person made: what each id is called, and which ones a card has by its file."""
+
+    names: dict[str, str] = {}
+    of: dict[str, tuple[str, ...]] = {}
+
+
+def read_tags(root: dict[str, Any]) -> Tags:
+    """The tags in a settings object. Lorebooks and cards name them by their ids."""
+    listed = root.get("tags")
+    items = listed[:NAMES_MOST] if isinstance(listed, list) else ()
+    names = {
+        uid: name
+        for item in items
+        if isinstance(item, dict)
+        and (uid := _text(item.get("id")))
+        and (name := " ".join(_text(item.get("name")).split())[:TAG_CHARS_MOST])
+    }
+    of = {
+        file: tuple(names[uid] for uid in _texts(ids) if uid in names)
+        for file, ids in _object(root, "tag_map").items()
+    }
+    return Tags(names, {file: found for file, found in of.items() if found})
 
 
 def read_settings(root: dict[str, Any]) -> Settings:

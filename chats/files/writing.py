@@ -16,9 +16,9 @@ from chats.files.values import ChatFile, FileMessage, Swipe
 
 def write_sillytavern(chat: ChatFile) -> Iterator[bytes]:
     """The lines of a file that SillyTavern reads, each with its line end."""
-    yield _line(_header(chat))
+    yield header_line(chat)
     for message in chat.messages:
-        yield _line(_message(message))
+        yield _line(message_line(message))
 
 
 def write_text(chat: ChatFile) -> Iterator[bytes]:
@@ -31,6 +31,11 @@ def write_text(chat: ChatFile) -> Iterator[bytes]:
         name = message.name or message.role.capitalize()
         yield f"{name} ({facts}):\n".encode() if facts else f"{name}:\n".encode()
         yield f"{message.content.strip()}\n\n".encode()
+
+
+def header_line(chat: ChatFile) -> bytes:
+    """The first line, which says all but the messages."""
+    return _line(_header(chat))
 
 
 def _line(value: dict[str, Any]) -> bytes:
@@ -55,7 +60,8 @@ def _header(chat: ChatFile) -> dict[str, Any]:
     return header
 
 
-def _message(message: FileMessage) -> dict[str, Any]:
+def message_line(message: FileMessage) -> dict[str, Any]:
+    """What one line says of a message."""
     line: dict[str, Any] = {
         "name": message.name,
         "is_user": message.role == "user",

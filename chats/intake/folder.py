@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -77,9 +78,9 @@ class _Folder:
 
     def _take_one(self, item: folder.Item) -> Outcome:
         if isinstance(item, folder.World):
-            return _read(item.path, self._taker.take_book)
+            return _read(item.path, partial(self._taker.take_book, tags=item.tags))
         if isinstance(item, folder.Character):
-            return _read(item.path, self._taker.take_card)
+            return _read(item.path, partial(self._taker.take_card, tags=item.tags))
         if isinstance(item, folder.Persona):
             return take_persona(self._taker, _path(item), item.persona, item.picture)
         if isinstance(item, folder.SettingsFound):

@@ -13,6 +13,7 @@ from chats.intake.outcomes import Outcome, Status
 from chats.intake.taking import Taker
 from lore.models import Binding
 from lore.queries import SETTINGS
+from lore.scene import RANGES
 from lore.services import bind, change_settings
 
 _KIND: Final = ImportedFile.Kind.SETTINGS
@@ -30,6 +31,7 @@ _SCAN: Final = {
     "match_whole_words": "match_whole_words",
     "use_group_scoring": "use_group_scoring",
 }
+_NO_BOOK: Final = "The lorebook “{}” that is switched on is not here."
 _LEFT_OUT: Final = {
     "main_prompt": "the main prompt",
     "auxiliary_prompt": "the auxiliary prompt",
@@ -46,12 +48,21 @@ def take_settings(taker: Taker, path: str, settings: Settings) -> Outcome:
         return Outcome(path=path, kind="settings", status=Status.HERE)
     left_out = tuple(_left_out(settings))
     if taker.dry_run:
-        return Outcome(path=path, kind="settings", status=Status.READABLE, notes=left_out)
+        notes = (*_missing(taker, settings.world), *left_out)
+        return Outcome(path=path, kind="settings", status=Status.READABLE, notes=notes)
     with transaction.atomic():
         notes = tuple(_bind(taker, settings.world))
         _change_scan(taker, settings.world)
         taker.note(_KIND, digest)
     return Outcome(path=path, kind="settings", status=Status.MADE, notes=(*notes, *left_out))
+
+
+def _missing(taker: Taker, world: WorldSettings) -> Iterator[str]:
+    """What a dry run can tell: the lorebooks that are neither here nor would come along."""
+    names = (*world.global_books, *(n for names in world.character_books.values() for n in names))
+    for name in dict.fromkeys(names):
+        if name not in taker.books and taker.find_book(name) is None:
+            yield _NO_BOOK.format(name)
 
 
 def _bind(taker: Taker, world: WorldSettings) -> Iterator[str]:
@@ -69,7 +80,7 @@ def _bind(taker: Taker, world: WorldSettings) -> Iterator[str]:
 def _bind_one(taker: Taker, name: str, scope: Binding.Scope, target: str) -> Iterator[str]:
     book = taker.find_book(name)
     if book is None:
-        yield f"The lorebook “{name}” that is switched on is not here."
+        yield _NO_BOOK.format(name)
     else:
         bind(user=taker.owner, lorebook=book, scope=scope, target=target)
 
@@ -77,13 +88,19 @@ def _bind_one(taker: Taker, name: str, scope: Binding.Scope, target: str) -> Ite
 def _change_scan(taker: Taker, world: WorldSettings) -> None:
     """Change what the file says of scans and leave the rest. Raises Invalid."""
     said: dict[str, Any] = {
-        ours: value
+        ours: _within(ours, value)
         for theirs, ours in _SCAN.items()
         if (value := getattr(world, theirs)) is not None
     }
     if said:
         changed = taker.owner.preferences.get(SETTINGS, {})
         change_settings(user=taker.owner, values={**changed, **said})
+
+
+def _within(name: str, value: Any) -> Any:
+    """A number that no setting may be becomes the nearest that it may be."""
+    least, most = RANGES.get(name, (value, value))
+    return max(least, min(value, most))
 
 
 def _left_out(settings: Settings) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Taking in one thing at a time, each in one transaction with the note that it was."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from django.db import transaction
@@ -8,7 +8,7 @@ from django.db import transaction
 from accounts.models import User
 from catalog.imported import find_target, note_import
 from catalog.models import ImportedFile
-from characters.cards import Card, read_card
+from characters.cards import Card, Note, read_card
 from characters.models import Character
 from characters.queries import owned_by as characters_of
 from characters.services import store_card
@@ -35,13 +35,14 @@ class Taker:
         self.books: dict[str, Lorebook | None] = {}
         self.people: dict[str, Character | None] = {}
 
-    def take_card(self, source: Source, data: bytes) -> Outcome:
-        """A character. Raises Invalid."""
+    def take_card(self, source: Source, data: bytes, *, tags: Iterable[str] = ()) -> Outcome:
+        """A character, with `tags` beside its card's own. Raises Invalid."""
         digest = sha256(data).hexdigest()
         here = characters_of(self.owner).filter(original__sha256=digest).first()
         if here is not None:
             return self._of_character(source, Status.HERE, here, ())
         card = read_card(data, source.name)
+        _add_tags(card, tags)
         if self.dry_run:
             self._call(source, card.name, None)
             return Outcome(
@@ -53,8 +54,10 @@ class Taker:
             notes = self._bind_world(made, card)
         return self._of_character(source, Status.MADE, made, (*map(str, card.notes), *notes))
 
-    def take_book(self, source: Source, data: bytes) -> Outcome:
-        """A lorebook. Raises Invalid."""
+    def take_book(
+        self, source: Source, data: bytes, *, tags: Mapping[str, str] | None = None
+    ) -> Outcome:
+        """A lorebook, whose entries may name tags by the ids in `tags`. Raises Invalid."""
         digest = sha256(data).hexdigest()
         uid = find_target(self.owner, ImportedFile.Kind.LOREBOOK, digest)
         here = lorebooks_of(self.owner).filter(uid=uid).first() if uid else None
@@ -68,7 +71,9 @@ class Taker:
                 notes=tuple(read.notes),
             )  # fmt: skip
         with transaction.atomic():
-            made = import_lorebook(owner=self.owner, data=data, filename=source.name)
+            made = import_lorebook(
+                owner=self.owner, data=data, filename=source.name, tag_names=tags
+            )
             self.note(ImportedFile.Kind.LOREBOOK, digest, made.lorebook.uid)
         return self._of_book(source, Status.MADE, made.lorebook, made.notes)
 
@@ -150,6 +155,15 @@ class Taker:
             message="The chat holds no messages." if is_empty else "",
             notes=one.file.notes,
         )
+
+
+def _add_tags(card: Card, tags: Iterable[str]) -> None:
+    """Give a card the tags that it had in the other program beside its own."""
+    own = {tag.lower() for tag in card.tags}
+    new = [tag for tag in tags if tag.lower() not in own]
+    if new:
+        card.tags = [*card.tags, *new]
+        card.notes.append(Note("read", f"Tagged as it was there: {', '.join(new)}."))
 
 
 def _texts(book: Book) -> set[tuple[tuple[str, ...], str]]:

@@ -22,18 +22,24 @@ def expand(text: str, context: MacroContext) -> Expanded:
 
     Unknown macros stay as written. So does what goes beyond the bounds in `evaluate`.
     """
+    return carry_out(text, context)[0]
+
+
+def carry_out(text: str, context: MacroContext) -> tuple[Expanded, int]:
+    """The same, and how many macros that were."""
     if _is_plain(text):
-        return Expanded(text)
+        return Expanded(text), 0
     if _has_only_names(text):
-        return Expanded(_named(text, context.char, context.user))
+        return Expanded(_named(text, context.char, context.user)), 0
     run = Run(context, TABLE)
-    return Expanded(
+    found = Expanded(
         run.whole(text),
         Changes(run.scopes["."].changes(), run.scopes["$"].changes()),
         tuple(run.hidden_keys),
         tuple(run.comments),
         tuple(run.banned),
     )
+    return found, run.steps
 
 
 @lru_cache(maxsize=2048)
@@ -72,6 +78,7 @@ __all__ = [
     "Changes",
     "Expanded",
     "MacroContext",
+    "carry_out",
     "expand",
     "expand_names",
     "has_only_names",

@@ -71,7 +71,7 @@ class Run:
         self._source = ""
         self._digests: dict[str, str] = {}
         self._inside: set[str] = set()
-        self._steps = self._depth = self._growth = 0
+        self.steps = self._depth = self._growth = 0
 
     def whole(self, text: str) -> str:
         """A whole text, be it the given one or one that a macro brings in."""
@@ -129,10 +129,10 @@ class Run:
         return self._source[node.start : node.end]
 
     def _node(self, node: Node) -> str:
-        spent = self._steps >= STEPS_MOST or self._growth >= GROWTH_MOST
+        spent = self.steps >= STEPS_MOST or self._growth >= GROWTH_MOST
         if spent or self._depth >= DEPTH_MOST:
             return self.written(node)
-        self._steps += 1
+        self.steps += 1
         self._depth += 1
         value = self._condition(node) if isinstance(node, Condition) else self._macro(node)
         self._depth -= 1

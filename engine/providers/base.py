@@ -1,6 +1,7 @@
 """What the engine asks of an upstream adapter."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -10,10 +11,17 @@ from engine.types import GenerationRequest
 
 
 class UpstreamModel(msgspec.Struct, frozen=True):
-    """A model that an upstream offers. `context_tokens` is None when it does not say."""
+    """A model that an upstream offers, as far as it says.
+
+    `prices` are dollars per token, in and out. `able` has those of its abilities that are told:
+    answers, tools, json_schema, vision, completion, embeddings, images, speech, video.
+    """
 
     name: str
     context_tokens: int | None = None
+    title: str = ""
+    prices: tuple[Decimal, Decimal] | None = None
+    able: dict[str, bool] = {}
 
 
 class Provider(Protocol):

@@ -1,5 +1,6 @@
 """OpenAI's chunk, as far as we read it: typed, so that decoding one costs little."""
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -11,27 +12,16 @@ from engine.events import (
     FinishReason,
     ReasoningDelta,
     TextDelta,
-    ToolCallDelta,
     UsageReport,
 )
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    index: int = 0
-    id: str | None = None
-    function: _Function | None = None
+from engine.providers.calls import CallPiece, CallReader
 
 
 class _Delta(msgspec.Struct):
     content: str | list[Any] | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
-    tool_calls: list[_ToolCall] | None = None
+    tool_calls: list[CallPiece] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -42,7 +32,7 @@ class _Choice(msgspec.Struct):
 
 
 class _CachedTokens(msgspec.Struct):
-    cached_tokens: int | None = None
+    cached_tokens: int | float | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -80,6 +70,8 @@ _TERMINAL_CODES: Final = {
 _SECRETIVE_STATUS: Final = {401, 403}
 _SERVER_ERROR: Final = 500
 _MESSAGE_CHARS: Final = 300
+_TOKENS_MOST: Final = 10**8
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 _decode = msgspec.json.Decoder(_Chunk).decode
 
@@ -87,8 +79,9 @@ _decode = msgspec.json.Decoder(_Chunk).decode
 class Reader:
     """Turns the chunks of one stream into events, whatever liberties its server takes.
 
-    Usage may come with choices, without, twice or never; the last counts. The finish may be
-    missing or repeated; the first counts, and both wait for the end of the stream.
+    Usage may come with choices, without, twice, in parts or never; of each number the last counts.
+    The finish may be missing or repeated; the first counts, and both wait for the end of the
+    stream.
     `trims` drops the space before the first word of a text completion.
     """
 
@@ -96,7 +89,7 @@ class Reader:
         self._trims = trims
         self._usage: UsageReport | None = None
         self._finish: FinishReason | None = None
-        self._calls_tools = False
+        self._calls: CallReader | None = None
         self.is_done = False
 
     def read(self, data: bytes, out: Batch) -> None:
@@ -123,13 +116,9 @@ class Reader:
                 out.append(TextDelta(_clean(text)))
             if thought := delta.reasoning_content or delta.reasoning:
                 out.append(ReasoningDelta(_clean(thought)))
-            for call in delta.tool_calls or ():
-                self._calls_tools = True
-                function = call.function or _Function()
-                arguments = function.arguments or ""
-                out.append(
-                    ToolCallDelta(call.index, arguments, call.id or None, function.name or None)
-                )
+            if delta.tool_calls:
+                self._calls = self._calls or CallReader()
+                self._calls.read(delta.tool_calls, out)
         elif choice.text:
             self._say(choice.text, out)
         if choice.finish_reason and self._finish is None:
@@ -147,11 +136,13 @@ class Reader:
     def _note_usage(self, usage: _Usage) -> None:
         if usage.prompt_tokens is None and usage.completion_tokens is None:
             return
+        before = self._usage or UsageReport(0, 0)
         details = usage.prompt_tokens_details
+        prompt = _count(usage.prompt_tokens) or before.prompt_tokens
         self._usage = UsageReport(
-            max(0, int(usage.prompt_tokens or 0)),
-            max(0, int(usage.completion_tokens or 0)),
-            max(0, (details.cached_tokens or 0) if details else 0),
+            prompt,
+            _count(usage.completion_tokens) or before.completion_tokens,
+            min(prompt, _count(details.cached_tokens) if details else before.cached_tokens),
         )
 
     def ending(self) -> Batch:
@@ -159,10 +150,18 @@ class Reader:
         if self._finish is None and not self.is_done:
             raise Retryable("The model's server broke off in the middle of the reply.")
         finish = self._finish or "stop"
-        if self._calls_tools and finish == "stop":
-            finish = "tool_calls"
-        ending: Batch = [] if self._usage is None else [self._usage]
+        ending: Batch = []
+        if self._calls is not None:
+            self._calls.end(ending)
+            finish = "tool_calls" if finish == "stop" else finish
+        if self._usage is not None:
+            ending.append(self._usage)
         return [*ending, Finished(finish)]
+
+
+def _count(tokens: int | float | None) -> int:
+    """A number of tokens that the database can hold, whatever was said."""
+    return max(0, min(int(tokens or 0), _TOKENS_MOST))
 
 
 def _joined(parts: list[Any]) -> str:
@@ -195,7 +194,7 @@ def failure_of_status(status: int, body: bytes, retry_after: str | None) -> Prov
     """A refusal by status. The upstream's own words are kept if it spoke JSON."""
     words = "" if status in _SECRETIVE_STATUS else _words(body)
     message = f"The model's server answered {status}{': ' + words if words else '.'}"
-    seconds = int(retry_after) if retry_after and retry_after.isdecimal() else None
+    seconds = int(retry_after) if retry_after and _SECONDS.fullmatch(retry_after) else None
     if status in _RETRYABLE_STATUS or status >= _SERVER_ERROR:
         return Retryable(message, retry_after=seconds)
     return Terminal(message)

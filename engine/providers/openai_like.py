@@ -14,6 +14,7 @@ from engine.events import Batch
 from engine.instruct import render
 from engine.providers.base import UpstreamModel
 from engine.providers.chunks import Reader, failure_of_status
+from engine.providers.offers import offers_of
 from engine.sse import Decoder
 from engine.types import ChatMessage, GenerationRequest, Sampling
 
@@ -25,7 +26,7 @@ _BODY_BYTES_MOST: Final = 8 * 1024 * 1024
 _CHAT_ONLY: Final = {
     "function_call", "functions", "parallel_tool_calls", "response_format", "tool_choice", "tools",
 }  # fmt: skip
-_SUFFIXES: Final = ("/chat/completions", "/completions", "/models")
+_SUFFIXES: Final = ("/chat/completions", "/completions", "/embeddings", "/models")
 
 
 def api_base(url: str) -> str:
@@ -44,11 +45,9 @@ class OpenAILike:
     def __init__(self, name: str, base_url: str, *, api_key: str = "") -> None:
         self.name = name
         self._base = api_base(base_url)
-        self._chat = httpx.URL(f"{self._base}/chat/completions")
-        self._text = httpx.URL(f"{self._base}/completions")
-        self._headers = httpx.Headers(
-            {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        )
+        self._chat = f"{self._base}/chat/completions"
+        self._text = f"{self._base}/completions"
+        self._headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
@@ -81,30 +80,24 @@ class OpenAILike:
     async def list_models(self) -> list[UpstreamModel]:
         """What the upstream says it serves. Raises Retryable or Terminal."""
         try:
-            response = await http.client().get(
-                f"{self._base}/models", headers=self._headers, timeout=10
-            )
+            async with http.client().stream(
+                "GET", f"{self._base}/models", headers=self._headers, timeout=10
+            ) as response:
+                body = await _read(response, _BODY_BYTES_MOST)
         except httpx.HTTPError as error:
             raise Retryable(f"The connection to {self.name} failed.") from error
         if response.status_code != _OK:
-            raise failure_of_status(response.status_code, response.content, None)
+            raise failure_of_status(response.status_code, body, None)
         try:
-            rows = orjson.loads(response.content)["data"] or []
-            return [_model(row) for row in rows if row.get("id")]
-        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            return offers_of(orjson.loads(body))
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Terminal(f"{self.name} did not list models the way OpenAI does.") from error
 
     async def aclose(self) -> None:
         """Nothing of its own to close: connections belong to the process's client."""
 
 
-def _model(row: dict[str, Any]) -> UpstreamModel:
-    meta = row.get("meta") if isinstance(row.get("meta"), dict) else {}
-    window = row.get("context_length") or row.get("max_model_len") or (meta or {}).get("n_ctx")
-    return UpstreamModel(str(row["id"]), window if isinstance(window, int) else None)
-
-
-async def _events(response: httpx.Response, reader: Reader) -> AsyncGenerator[Batch]:
+async def _events(response: http.Answer, reader: Reader) -> AsyncGenerator[Batch]:
     if "json" in response.headers.get("content-type", ""):
         # Some servers ignore `stream` and answer with one whole object.
         whole: Batch = []
@@ -153,7 +146,7 @@ def _taken(reader: Reader, events: list[tuple[bytes, bytes]]) -> tuple[Batch, Pr
     return batch, None
 
 
-async def _read(response: httpx.Response, most: int) -> bytes:
+async def _read(response: http.Answer | httpx.Response, most: int) -> bytes:
     """The body, cut at `most` bytes."""
     body = b""
     async for piece in response.aiter_raw():
@@ -207,6 +200,8 @@ def _message(message: ChatMessage) -> dict[str, Any]:
         wire["name"] = message.name
     if message.extra:
         wire.update(message.extra)
+        if not wire["content"] and "tool_calls" in message.extra:
+            wire["content"] = None
     return wire
 
 

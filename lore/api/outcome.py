@@ -16,6 +16,7 @@ def outcome(found: Activation, book: CompiledBook) -> dict[str, Any]:
         "verdicts": [_verdict(one) for one in told(found, book)],
         "tokens": found.tokens,
         "is_over_budget": found.is_over_budget,
+        "is_cut_short": found.is_cut_short,
         "slow_keys": found.slow_keys,
     }
 

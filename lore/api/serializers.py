@@ -202,7 +202,8 @@ class SlotSerializer(serializers.Serializer[Any]):
 class DryRunResultSerializer(serializers.Serializer[Any]):
     """`activated` are entries in the order of activation; `verdicts` has every entry.
 
-    `slow_keys` maps patterns that ran out of time to what happened to them.
+    `slow_keys` maps patterns that ran out of time to what happened to them. `is_cut_short` says
+    that the scan had become too long and ended: what it had not reached was not looked at.
     """
 
     activated = serializers.ListField(child=serializers.IntegerField())
@@ -210,4 +211,5 @@ class DryRunResultSerializer(serializers.Serializer[Any]):
     verdicts = VerdictSerializer(many=True)
     tokens = serializers.IntegerField()
     is_over_budget = serializers.BooleanField()
+    is_cut_short = serializers.BooleanField()
     slow_keys = serializers.DictField(child=serializers.CharField())

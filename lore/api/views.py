@@ -11,7 +11,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from accounts.api.authentication import user_of
-from accounts.models import User
+from accounts.models import Scope, User
 from catalog.models import Project
 from core.errors import Conflict, Invalid, NotFound
 from lore import dryrun, editing, queries, services
@@ -27,7 +27,7 @@ from lore.api.serializers import (
 )
 from lore.dryrun import Cast
 from lore.models import Lorebook
-from lore.scene import Said
+from lore.scene import Said, settings_with
 from lore.services import book_of
 from lore.values import Book, Entry
 
@@ -117,6 +117,7 @@ class LorebookView(APIView):
 class DryRunView(APIView):
     """`cast_of` finds the character of a request; characters are not this app's to know."""
 
+    scopes = (Scope.READ,)
     cast_of: Any = None
 
     @extend_schema(
@@ -132,7 +133,7 @@ class DryRunView(APIView):
         lorebook = queries.get_visible(user, _uid(lorebook_id))
         given = _given(DryRunSerializer, request)
         cast = self._cast(user, given.get("character_id", ""))
-        settings = dryrun.settings_with(queries.settings_of(user), given.get("settings", {}))
+        settings = settings_with(queries.settings_of(user), given.get("settings", {}))
         book = queries.compiled(lorebook.uid, lorebook.number)
         found = dryrun.dry_run(
             book, settings, _messages(given, cast), cast, seed=given.get("seed", "")

@@ -7,6 +7,7 @@ follows version 3's although it has such keys.
 
 from typing import Any, Final
 
+from lore.decorators import undecorated
 from lore.formats import shapes
 from lore.formats.fields import DEFAULTS, FIELDS, default_of, order, plain, priority
 from lore.formats.keeping import Json
@@ -36,26 +37,10 @@ def write_v2(book: Book) -> Json:
     out = write(book)
     for entry in out["entries"]:
         entry.pop("use_regex", None)
-        entry["content"] = without_decorators(entry.get("content") or "")
+        entry["content"] = undecorated(entry.get("content") or "")
         if not isinstance(entry.get("id", 0), int | float):
             del entry["id"]
     return out
-
-
-def without_decorators(content: str) -> str:
-    """The content without the lines at its top that start with `@@`, and the blank ones there."""
-    lines = content.split("\n")
-    last = -1
-    for place, line in enumerate(lines):
-        if line.startswith("@@"):
-            last = place
-        elif line.strip():
-            break
-    if last < 0:
-        return content
-    while last + 1 < len(lines) and not lines[last + 1].strip():
-        last += 1
-    return "\n".join(lines[last + 1 :])
 
 
 def _read_header(reader: Reader) -> Book:

@@ -10,7 +10,7 @@ from core.errors import ReverieError
 from lore import dryrun, formats
 from lore.books import compile_book
 from lore.replay import replay
-from lore.scene import Settings
+from lore.scene import Settings, settings_with
 from reverie.commands.output import add_json, complain, say, say_json
 
 FILE_BYTES_MOST: Final = 256 * 1024 * 1024
@@ -72,16 +72,25 @@ def _said(error: Exception) -> str:
 def _test(options: argparse.Namespace) -> int:
     book = compile_book(formats.read_book(_bytes_of(options.file), options.file.name).book, "file")
     given = {"scan_depth": options.scan_depth, "budget_tokens": options.budget}
-    settings = dryrun.settings_with(Settings(), given)
+    settings = settings_with(Settings(), given)
     messages = dryrun.said_in(options.text)
     found = dryrun.dry_run(book, settings, messages, dryrun.Cast(), seed="")
     told = dryrun.told(found, book)
     if options.json:
-        say_json({"entries": [_row(one) for one in told], "tokens": found.tokens})
+        say_json(
+            {
+                "entries": [_row(one) for one in told],
+                "tokens": found.tokens,
+                "is_over_budget": found.is_over_budget,
+                "is_cut_short": found.is_cut_short,
+            }
+        )
         return 0
     for one in told:
         say(f"{'+' if one.verdict.activated else '-'} {one.title}: {one.reason}")
     say(f"{len(found.activated)} of {len(told)} entries fire, {found.tokens} tokens.")
+    if found.is_cut_short:
+        complain("The scan took too long and was ended: what it had not reached is missing.")
     return 0
 
 

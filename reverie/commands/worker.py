@@ -5,11 +5,12 @@ import sys
 
 from django.conf import settings
 
+from jobs.running import AT_ONCE
 from reverie.celery import app
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--concurrency", type=int, default=2)
+    parser.add_argument("--concurrency", type=int, default=AT_ONCE + 1)
     parser.add_argument("--beat", action="store_true", help="also keep the clock")
 
 

@@ -7,14 +7,14 @@ import time_machine
 
 from accounts.links import issue_link, redeem_link
 from accounts.models import SignInLink
-from core.errors import Invalid
+from core.errors import ReverieError
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def refusal(token: str) -> str:
-    with pytest.raises(Invalid) as caught:
+    with pytest.raises(ReverieError) as caught:
         redeem_link(token)
     return caught.value.code
 
@@ -50,10 +50,10 @@ def test_an_unknown_link_is_refused_and_others_stay_unused(owner):
     assert SignInLink.objects.get().used_at is None
 
 
-def test_the_link_of_somebody_switched_off_is_refused(owner):
+def test_the_link_of_somebody_suspended_says_so(owner):
     token = issue_link(owner)
     owner.is_active = False
     owner.save()
 
-    assert refusal(token) == "unknown_link"
+    assert refusal(token) == "account_suspended"
     assert SignInLink.objects.get().used_at is None

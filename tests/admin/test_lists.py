@@ -1,6 +1,7 @@
 """Lists cost the same for any number of rows; looking is not giving."""
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,6 +11,8 @@ from accounts.keys import issue_key
 from billing import ledger
 from billing.models import Charge, Hold, LedgerEntry
 from chats.models import Message, Turn
+from memory.models import Summary
+from memory.services import default_notebook, remember
 from tests.billing.test_ledger import WORK
 from tests.factories import ChatFactory, ModelFactory, UserFactory
 
@@ -27,6 +30,9 @@ LISTS = [
     "chats_turn",
     "llm_model",
     "llm_provider",
+    "memory_memory",
+    "memory_notebook",
+    "memory_summary",
 ]
 
 
@@ -46,6 +52,11 @@ def add_rows(number: int) -> None:
         node="n",
         state="done",
         lease_expires_at=chat.created_at,
+    )
+    notebook = default_notebook(user=user, character="c" * 24)
+    remember(notebook, "A secret.", author="person")
+    Summary.objects.create(
+        notebook=notebook, chat=chat.uid, first_position=0, last_position=1, text="A secret."
     )
     ModelFactory()
     key = f"turn:{number}"
@@ -83,6 +94,18 @@ def test_a_list_can_be_searched(client, staff, name):
 
     assert response.status_code == 200
     assert list(response.context["cl"].result_list) == []
+
+
+@pytest.mark.parametrize("name", ["memory", "summary"])
+def test_operators_do_not_read_what_is_remembered(client, staff, name):
+    client.force_login(staff)
+    add_rows(1)
+    row = apps.get_model("memory", name).objects.get()
+
+    for address, args in (("changelist", ()), ("change", [row.pk])):
+        page = client.get(reverse(f"admin:memory_{name}_{address}", args=args)).content.decode()
+        assert row.pk in page
+        assert "A secret." not in page
 
 
 def test_who_may_look_at_accounts_may_not_give_credits(client):

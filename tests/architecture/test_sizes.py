@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "reverie", "web", "openai_compat", "chats", "characters", "lore", "personas", "catalog",
-    "billing", "llm", "accounts", "engine", "core",
+    "memory", "billing", "llm", "accounts", "engine", "jobs", "core",
 )  # fmt: skip
 FUNCTION_LINES_MOST = 60
 FILE_LINES_MOST = 500

@@ -27,7 +27,8 @@ values = st.recursive(
     max_leaves=8,
 )
 objects = st.dictionaries(texts, values, max_size=3)
-names = texts.map(lambda text: " ".join(text.split())).filter(str.isprintable).filter(str.isascii)
+printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40)
+names = printable.map(lambda text: " ".join(text.split()))
 entries = st.fixed_dictionaries(
     {"keys": some_texts, "content": texts | st.just("@@depth 3\n\n@@role user\nReal.")},
     optional={"id": values, "extensions": objects},

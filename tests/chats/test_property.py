@@ -10,15 +10,19 @@ from hypothesis import strategies as st
 from accounts.keys import issue_key
 from billing.invariants import check
 from chats.models import Message
+from engine.events import Finished, ToolCallDelta
 from openai_compat import handler
 from tests.conftest import settled
 from tests.factories import CharacterFactory, ModelFactory, UserFactory
 from tests.fakes.provider import FakeProvider, words
 
+LOOK = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+CALLED = Finished("tool_calls")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["lone", "whole", "window", "shorter", "edited", "foreign", "again"]),
         st.integers(0, 6),
+        st.sampled_from(["", "", "calls", "calls twice", "leaves it", "says it anew"]),
     ),
     min_size=1,
     max_size=7,
@@ -33,6 +37,7 @@ class Client:
         self.provider = provider
         self.local: list[dict] = []
         self.committed: set[str] = set()
+        self.results: set[tuple[str, str]] = set()
         self.count = 0
 
     def _new(self) -> dict:
@@ -58,29 +63,53 @@ class Client:
             return local[:-1]
         return [*local, self._new()]
 
-    async def step(self, kind: str, size: int) -> None:
+    async def step(self, kind: str, size: int, tools: str) -> None:
         sent = self._list(kind, size)
-        self.provider.says(words(f"answer {self.count} {len(self.committed)}"))
+        answer = words(f"answer {self.count} {len(self.committed)} {len(self.results)}")
+        call = [ToolCallDelta(0, "{}", f"c{self.count}.{len(self.results)}", "look"), CALLED]
+        self.provider.says(*([call] if tools else []), answer)
+        reply = await self._ask(sent)
+        if sent[-1]["role"] == "user":
+            self.committed.add(sent[-1]["content"])
+        if tools and tools != "leaves it":
+            await self._answer(f"seen {self.count}")
+        if tools == "calls twice":
+            self.provider.says(words(f"once more {self.count} {len(self.results)}"))
+            await self._ask(self.local[:-1])
+        if tools == "says it anew":
+            self.local = self.local[:-2]
+            await self._answer(f"seen anew {self.count}")
+        if reply["content"]:
+            self.committed.add(reply["content"])
+
+    async def _answer(self, result: str) -> None:
+        """Bring the results of the last call."""
+        called = self.local[-1]["tool_calls"]
+        self.results |= {(call["id"], result) for call in called}
+        given = [{"role": "tool", "tool_call_id": c["id"], "content": result} for c in called]
+        await self._ask([*self.local, *given])
+
+    async def _ask(self, sent: list[dict]) -> dict:
         response = await self.wire.post(
-            "chat/completions", json={"model": "Luna", "messages": sent}
+            "chat/completions", json={"model": "Luna", "messages": sent, "tools": [LOOK]}
         )
         assert response.status_code == 200, response.text
+        await settled()
         reply = response.json()["choices"][0]["message"]
-        self.local = [*sent, {"role": "assistant", "content": reply["content"]}]
-        self.committed |= {sent[-1]["content"], reply["content"]}
+        self.local = [*sent, {key: value for key, value in reply.items() if value is not None}]
+        return reply
 
 
-async def behave(steps: list[tuple[str, int]], secret: str, provider: FakeProvider) -> set[str]:
+async def behave(steps: list[tuple[str, int, str]], secret: str, provider: FakeProvider) -> Client:
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=handler.handle),
         base_url="http://testserver/v1/",
         headers={"Authorization": f"Bearer {secret}", "Accept": "application/json"},
     ) as wire:
         client = Client(wire, provider)
-        for kind, size in steps:
-            await client.step(kind, size)
-            await settled()
-    return client.committed
+        for kind, size, tools in steps:
+            await client.step(kind, size, tools)
+    return client
 
 
 @pytest.mark.django_db
@@ -101,11 +130,13 @@ def test_no_request_loses_a_message(steps):
     registry.serve_instead(model.provider.slug, provider)
     secret = issue_key(user=owner, name="x")[1]
 
-    committed = asyncio.run(behave(steps, secret, provider))
+    client = asyncio.run(behave(steps, secret, provider))
 
     mine = Message.objects.filter(chat__user=owner)
     stored = set(mine.values_list("content", flat=True))
-    assert committed - stored == set()
+    assert client.committed - stored == set()
+    calls = [c for m in mine.exclude(tool_calls=None) for c in m.tool_calls]
+    assert client.results - {(call["id"], call["result"]) for call in calls} == set()
     shown = mine.filter(active=True)
     assert shown.exclude(trashed_at=None).count() == 0
     for chat in owner.chats.all():

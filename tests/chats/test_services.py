@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from chats import recovery, services
+from chats import services
 from chats.models import Chat, Message, Revision
 from core.errors import Conflict, Invalid, NotFound
 from tests.factories import CharacterFactory, ScenarioFactory
@@ -71,6 +71,19 @@ def test_scenario_greets_first(owner):
     assert list(rows) == [("A storm, owner.", True), ("Hi.", False)]
 
 
+def test_a_scene_with_others_begins_with_the_greetings_kept_for_it(owner):
+    character = CharacterFactory(
+        owner=owner, first_mes="Hi.", group_only_greetings=["Everyone, {{user}}!", " ", "So many."]
+    )
+
+    alone = services.start_chat(user=owner, character=character)
+    together = services.start_chat(user=owner, character=character, in_group=True)
+
+    assert [m.content for m in alone.messages.order_by("uid")] == ["Hi."]
+    shown = list(together.messages.order_by("uid").values_list("content", "active"))
+    assert shown == [(f"Everyone, {owner.name}!", True), ("So many.", False)]
+
+
 def test_version_brings_back_what_followed_it(owner, chat):
     question, *_ = say(chat, "One", "First.", "Two")
     services.edit_message(user=owner, message_uid=question.uid, content="Uno")
@@ -125,6 +138,90 @@ def test_deleting_one_version_shows_another(owner, chat):
     assert shown(chat) == ["Oh, it's you."]
     services.restore_trash(user=owner, trash_uid=trashed.trash_uid)
     assert shown(chat) == [GREETING]
+
+
+def test_versions_on_a_branch_that_is_not_shown_are_left_alone(owner, chat):
+    first, reply, second = say(chat, "One", "First.", "Two")
+    services.edit_message(user=owner, message_uid=first.uid, content="Another")
+    before = list(Message.objects.order_by("uid").values("uid", "active", "chosen", "content"))
+
+    for change in (
+        lambda: services.edit_message(user=owner, message_uid=second.uid, content="x"),
+        lambda: services.step_version(user=owner, message_uid=second.uid, step=0),
+        lambda: services.step_version(user=owner, message_uid=reply.uid, step=0),
+    ):
+        with pytest.raises(Conflict) as raised:
+            change()
+        assert raised.value.code == "not_shown"
+
+    rows = Message.objects.order_by("uid").values("uid", "active", "chosen", "content")
+    assert list(rows) == before
+    assert shown(chat) == [GREETING, "Another"]
+
+
+def test_version_that_is_not_shown_can_be_edited_where_another_is(owner, chat):
+    first, *_ = say(chat, "One", "First.")
+    services.edit_message(user=owner, message_uid=first.uid, content="Another")
+
+    services.edit_message(user=owner, message_uid=first.uid, content="A third")
+
+    assert shown(chat) == [GREETING, "A third"]
+
+
+def test_what_is_in_the_trash_is_not_shown_or_copied(owner, chat):
+    question, reply = say(chat, "One", "First.")
+    services.trash_from(user=owner, message_uid=question.uid)
+
+    for change in (
+        lambda: services.step_version(user=owner, message_uid=question.uid, step=1),
+        lambda: services.fork_chat(user=owner, message_uid=reply.uid),
+    ):
+        with pytest.raises(NotFound):
+            change()
+
+    assert shown(chat) == [GREETING]
+    assert Chat.objects.count() == 1
+
+
+def test_what_follows_something_in_the_trash_waits_for_it(owner, chat):
+    question, _, later, _ = say(chat, "One", "First.", "Two", "Second.")
+    inner = services.trash_from(user=owner, message_uid=later.uid)
+    outer = services.trash_from(user=owner, message_uid=question.uid)
+
+    with pytest.raises(Conflict) as raised:
+        services.restore_trash(user=owner, trash_uid=inner.trash_uid)
+
+    assert raised.value.code == "parent_in_trash"
+    assert Message.objects.filter(trash=inner.trash_uid).count() == 2
+    services.restore_trash(user=owner, trash_uid=outer.trash_uid)
+    services.restore_trash(user=owner, trash_uid=inner.trash_uid)
+    assert shown(chat) == [GREETING, "One", "First.", "Two", "Second."]
+
+
+def test_what_returns_to_a_branch_that_is_not_shown_is_shown_with_it(owner, chat):
+    first, _, old = say(chat, "One", "First.", "Two")
+    trashed = services.trash_from(user=owner, message_uid=old.uid)
+    reply = chat.messages.get(content="First.")
+    fields = {"chat": chat, "parent": reply, "position": old.position, "role": "user"}
+    Message.objects.create(content="Instead", **fields)
+    other = services.edit_message(user=owner, message_uid=first.uid, content="Another")
+
+    services.restore_trash(user=owner, trash_uid=trashed.trash_uid)
+
+    assert shown(chat) == [GREETING, "Another"]
+    services.step_version(user=owner, message_uid=other.uid, step=-1)
+    assert shown(chat) == [GREETING, "One", "First.", "Two"]
+
+
+def test_deleting_on_a_branch_that_is_not_shown_leaves_it_another_version(owner, chat):
+    first, _, old = say(chat, "One", "First.", "Two")
+    new = services.edit_message(user=owner, message_uid=old.uid, content="Instead")
+    other = services.edit_message(user=owner, message_uid=first.uid, content="Another")
+
+    services.trash_from(user=owner, message_uid=new.uid)
+
+    services.step_version(user=owner, message_uid=other.uid, step=-1)
+    assert shown(chat) == [GREETING, "One", "First.", "Two"]
 
 
 def test_fork_copies_the_path_up_to_the_message(owner, chat):
@@ -188,14 +285,3 @@ def test_chat_goes_to_the_trash_and_comes_back(owner, chat):
 
     chat.refresh_from_db()
     assert (chat.title, shown(chat)) == ("Evening", [GREETING])
-
-
-def test_trash_is_emptied_after_thirty_days_only(owner, chat):
-    one, _ = say(chat, "One", "First.")
-    services.trash_from(user=owner, message_uid=one.uid)
-
-    assert recovery.empty_trash() == 0
-    Message.objects.exclude(trash="").update(trashed_at=timezone.now() - timedelta(days=31))
-
-    assert recovery.empty_trash() == 2
-    assert shown(chat) == [GREETING]

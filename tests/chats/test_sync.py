@@ -5,6 +5,7 @@ import pytest
 from chats.models import Chat, Message
 from chats.services import restore_trash
 from chats.sync import Line, Plan, plan
+from engine.tools import ToolCall
 
 STORED = ["a:Welcome.", "u:One", "a:First.", "u:Two", "a:Second.", "u:Three", "a:Third."]
 
@@ -54,6 +55,50 @@ def decide(sent: list[str], stored: list[str] = STORED) -> tuple:
 )
 def test_plan_says_what_the_list_means(sent, expected):
     assert decide(sent) == expected
+
+
+def spoken(text: str) -> Line:
+    """`c:words|id result`: a reply that called a tool, perhaps with its result."""
+    if not text.startswith("c:"):
+        return lines(text)[0]
+    content, _, rest = text[2:].partition("|")
+    id_, _, result = rest.partition(" ")
+    return Line("assistant", content, (ToolCall(id_, "look", "{}", result or None),))
+
+
+CALLED = ["u:One", "c:|k1 seen", "a:First.", "u:Two", "c:Let me see.|k2 seen", "a:Second."]
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "expected"),
+    [
+        # Results of the last call: it is answered where it stands.
+        (["c:|k2 seen"], CALLED[:5], ("appended", 4, 0, None)),
+        (["u:Two", "c:Let me see.|k2 seen"], CALLED[:5], ("appended", 4, 0, None)),
+        # The same again, after the answer: another version of it.
+        (["c:|k2 seen"], CALLED, ("regenerated", 4, 0, None)),
+        ([*CALLED[:1], "c:|k1 seen"], CALLED, ("regenerated", 1, 0, None)),
+        # Other results: a branch beside the call.
+        (["c:|k2 other"], CALLED, ("branched", 3, 1, None)),
+        # The same call with another id is another call.
+        ([*CALLED, "c:|k9 seen"], CALLED, ("appended", 5, 1, None)),
+        # The whole history, with calls or only with what was said in the end.
+        ([*CALLED, "u:Three"], CALLED, ("appended", 5, 1, None)),
+        (["u:One", "c:|k1", "a:First.", "u:Deux"], CALLED, ("trimmed=3", 2, 1, 3)),
+        (["u:One", "a:First.", "u:Two", "a:Second.", "u:Three"], CALLED,
+         ("appended", 5, 1, None)),
+        (["u:One", "a:First.", "u:Three"], CALLED, ("trimmed=2", 2, 1, 3)),
+        (["u:One", "a:First.", "u:Two"], CALLED, ("regenerated", 3, 0, None)),
+        # Text beside a call that the client kept without the call is the same message.
+        (["u:Two", "a:Let me see.", "a:Second.", "u:Three"], CALLED, ("appended", 5, 1, None)),
+        # Nothing in common.
+        (["u:Who?", "c:|k8 seen"], CALLED, ("new", -1, 2, None)),
+    ],
+)  # fmt: skip
+def test_plan_knows_calls(sent, stored, expected):
+    found = plan([spoken(text) for text in sent], [spoken(text) for text in stored])
+
+    assert (found.header, found.anchor, len(found.add), found.trash_from) == expected
 
 
 def test_plan_compares_normalised_text():

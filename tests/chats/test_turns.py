@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from channels.layers import get_channel_layer
 from django.utils import timezone
+from redis import ConnectionError as RedisConnectionError
 
 from billing import ledger
 from billing.invariants import check
@@ -15,7 +16,11 @@ from chats.models import Chat, Message, Turn
 from chats.positions import Position
 from chats.turns import TurnRequest
 from core.errors import InsufficientCredits, Invalid, NotFound, Retryable
+from core.layers import LoopSafeInMemoryChannelLayer
 from engine.events import Finished, ReasoningDelta, TextDelta, UsageReport
+from llm import registry
+from llm.models import UNIT, Model
+from tests.chats.talking import opened
 from tests.conftest import settled
 from tests.fakes.provider import words
 
@@ -52,6 +57,36 @@ async def test_reply_is_saved_under_the_message(chat):
         "complete",
         begun.uid,
     )
+
+
+class Down(LoopSafeInMemoryChannelLayer):
+    """A layer whose Redis refuses, or does not answer at all."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__()
+        self.hangs = hangs
+        self.tries = 0
+
+    async def group_send(self, group, message):
+        self.tries += 1
+        if self.hangs:
+            await asyncio.sleep(60)
+        raise RedisConnectionError("refused")
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_turn_goes_on_while_redis_is_down(chat, monkeypatch, hangs):
+    down = Down(hangs=hangs)
+    monkeypatch.setattr(live, "layer", lambda: down)
+    monkeypatch.setattr(live, "PUBLISH_SECONDS", 0.05)
+    monkeypatch.setattr(live, "REST_SECONDS", 60.0)
+    monkeypatch.setattr(live, "_silent_until", 0.0)
+
+    begun = await go(chat, content="One")
+
+    assert shown(chat) == ["Hi, I am Luna.", "One", "Hello there."]
+    assert Message.objects.get(pk=begun.reply_uid).status == "complete"
+    assert (down.tries, Charge.objects.count(), check()) == (1, 1, [])
 
 
 async def test_regenerate_adds_a_version(chat, provider):
@@ -310,6 +345,20 @@ def test_partial_text_is_kept_and_charged_once(chat):
     assert shown(chat) == ["Hi, I am Luna.", "One", "Half a"]
     charge = Charge.objects.get()
     assert (charge.estimated, charge.prompt_tokens, charge.completion_tokens) == (True, 10, 2)
+    assert check() == []
+
+
+def test_a_killed_turn_costs_what_was_said_at_its_opening(chat, model):
+    turn = opened(chat.user, chat, "One")
+    Turn.objects.update(partial="Half a")
+    Model.objects.update(input_multiplier_micro=UNIT * 3, output_multiplier_micro=0)
+    registry.forget()
+
+    recovery.recover(turn.uid)
+
+    charge = Charge.objects.get()
+    assert (charge.input_multiplier_micro, charge.output_multiplier_micro) == (UNIT, UNIT)
+    assert charge.amount_micro == (turn.prompt_tokens + 2) * UNIT
     assert check() == []
 
 

@@ -1,6 +1,7 @@
 """Prepared statements do what the same expression of the ORM does, call after call."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from billing.models import Hold, Usage
 from chats.models import Chat, Message
-from core.prepared import Insert, Select, Update, write_together
+from core.prepared import Insert, Select, Update, read_together, write_together
 from tests.factories import ChatFactory
 
 pytestmark = pytest.mark.django_db
@@ -144,3 +145,91 @@ def test_of_writes_that_travel_together_none_stays_when_one_fails(owner):
         write_together(row, row)
 
     assert not Message.objects.filter(uid="m" * 24).exists()
+
+
+def test_reads_that_travel_together_each_give_what_they_would_alone(owner):
+    chats = Select(lambda uid: Chat.objects.filter(uid=uid).select_related("character"), uid=str)
+    titles = Select(lambda title: Chat.objects.filter(title=title).values_list("uid"), title=str)
+    chat = ChatFactory(title="Rain")
+
+    found, uids, none = read_together(
+        chats.bind(uid=chat.uid), titles.bind(title="Rain"), chats.bind(uid="nobody")
+    )
+
+    assert found == [chat]
+    assert found[0].character == chat.character
+    assert (uids, none) == ([(chat.uid,)], [])
+
+
+def test_writes_that_travel_together_say_how_many_rows_each_changed(owner):
+    chat = ChatFactory()
+    rename = Update(
+        lambda uid, title: (Chat.objects.filter(uid=uid), {"title": title}), uid=str, title=str
+    )
+
+    changed = write_together(
+        rename.bind(uid=chat.uid, title="x"), rename.bind(uid="nobody", title="x")
+    )
+
+    assert changed == [1, 0]
+
+
+def test_instances_can_be_changed_and_saved_like_any_other(owner):
+    select = Select(
+        lambda uid: Chat.objects.filter(uid=uid).select_related("character", "scenario"), uid=str
+    )
+    chat = ChatFactory(note={"text": "Rain"})
+
+    found = select.first(uid=chat.uid)
+    assert (found.note, found.lane_key, found._state.adding) == ({"text": "Rain"}, None, False)
+    found.title = "New"
+    found.save(update_fields=["title"])
+
+    assert Chat.objects.get().title == "New"
+
+
+def test_columns_that_were_left_out_are_read_when_they_are_looked_at(
+    owner, django_assert_num_queries
+):
+    select = Select(lambda uid: Chat.objects.filter(uid=uid).only("uid"), uid=str)
+    chat = ChatFactory(title="Rain")
+
+    found = select.first(uid=chat.uid)
+
+    with django_assert_num_queries(1):
+        assert found.title == "Rain"
+
+
+def test_insert_writes_json_as_it_can_be_read_again(owner):
+    insert = Insert(Message)
+    chat = ChatFactory()
+    state = {"variables": {"mood": 'glad — "so"'}, "list": [1, None, True]}
+
+    insert(chat_id=chat.uid, position=0, role="user", content="Hi", state=state)
+
+    assert Message.objects.get().state == state
+    assert Message.objects.filter(state__variables__mood=state["variables"]["mood"]).exists()
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC),
+        datetime(2026, 5, 1, 12, 30, tzinfo=UTC),
+        datetime(2026, 5, 1, 12, 30, 15, tzinfo=ZoneInfo("Europe/Rome")),
+    ],
+)
+def test_times_are_kept_as_the_orm_keeps_them(moment, owner):
+    insert = Insert(Message)
+    move = Update(
+        lambda uid, at: (Message.objects.filter(uid=uid), {"edited_at": at}), uid=str, at=datetime
+    )
+    chat = ChatFactory()
+
+    insert(uid="m" * 24, chat_id=chat.uid, position=0, role="user", content="", created_at=moment)
+    move(uid="m" * 24, at=moment)
+
+    found = Message.objects.get(created_at=moment, edited_at=moment)
+    assert (found.created_at, found.edited_at) == (moment, moment)
+    move(uid="m" * 24, at=None)
+    assert Message.objects.get().edited_at is None

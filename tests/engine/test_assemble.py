@@ -11,49 +11,17 @@ from engine.assemble import (
     AtDepth,
     Budget,
     CharacterParts,
+    Covered,
     HistoryMessage,
     LoreParts,
     Note,
-    PersonaParts,
     Piece,
-    Preferences,
     PromptParts,
+    Recalled,
     assemble,
 )
 from engine.tokens import default_counter
-
-WIDE = Budget(8192, 512)
-MIRA = CharacterParts(
-    name="Mira Vale",
-    spoken_name="Mira",
-    description="{{char}} keeps a lighthouse. She calls {{user}} her guest.",
-    personality="dry, patient",
-    scenario="<USER> has come in from the storm.",
-    mes_example="<START>\n{{user}}: Cold?\n{{char}}: Always.\n<START>\n{{char}}: Sit.",
-    system_prompt="Write as {{char}}. {{original}}",
-    post_history_instructions="Stay in the lighthouse, {{char}}.",
-)
-TALK = (
-    HistoryMessage("assistant", "Come in, then."),
-    HistoryMessage("user", "Thank you. What is {{char}}?"),
-    HistoryMessage("assistant", "A lamp that needs oil."),
-    HistoryMessage("user", "I'll help."),
-)
-FULL = PromptParts(
-    character=MIRA,
-    user_name="Tom",
-    persona=PersonaParts("Tom is a sailor."),
-    scenario_context="The lamp has gone out; {{user}} holds the matches.",
-    preferences=Preferences("mild", "first_person", "short"),
-    lore=LoreParts(
-        before=(Piece("The coast is called Hollow Shore.", "lorebook:w.1"),),
-        after=(Piece("The lamp burns clear oil.", "lorebook:w.2"),),
-    ),
-    memories=("Tom fears gulls.", "Tom owes Mira a coat."),
-    summary="They met at the pier.",
-    history=TALK,
-    prefill="*Mira lifts",
-)
+from tests.engine.mira import FULL, WIDE
 
 
 def test_typed_text_is_never_expanded():
@@ -67,18 +35,18 @@ def test_blocks_come_in_their_order():
 
     assert [block.name for block in prompt.manifest.blocks] == [
         "main prompt", "lore before", "description", "personality", "scenario", "scenario",
-        "persona", "preferences", "lore after", "memories", "summary", "examples", "examples",
-        "history", "post-history", "prefill",
+        "persona", "preferences", "lore after", "lore after", "memories", "memories", "memories",
+        "summary", "summary", "examples", "examples", "history", "post-history", "prefill",
     ]  # fmt: skip
 
 
 def test_cuts_come_in_their_order_and_spare_what_must_stay():
-    prompt = assemble(FULL, Budget(10, 5), counter=default_counter())
+    prompt = assemble(FULL, Budget(130, 5), counter=default_counter())
 
     cut = [block.name for block in prompt.manifest.blocks if not block.kept]
     kept = {block.name for block in prompt.manifest.blocks if block.kept}
     assert list(dict.fromkeys(cut)) == [
-        "examples", "history", "memories", "lore before", "lore after", "preferences",
+        "examples", "history", "memories", "summary", "lore after", "lore before", "preferences",
         "persona", "personality", "scenario", "overflow",
     ]  # fmt: skip
     assert {"main prompt", "description", "history"} <= kept
@@ -95,6 +63,23 @@ at_depths = st.builds(
     pieces=st.lists(pieces, min_size=1, max_size=2).map(tuple),
     is_from_start=st.booleans(),
 )
+recalled = st.builds(
+    Recalled,
+    text=texts,
+    source=st.just("chat"),
+    kind=st.sampled_from(["memory", "passage"]),
+    score=st.floats(-5, 5),
+    uids=st.lists(st.integers(0, 14).map("m{}".format), min_size=1, max_size=2).map(tuple),
+    place=st.integers(0, 14),
+)
+covereds = st.builds(
+    lambda first, length, text: Covered(
+        first=first, last=first + length, text=text, uid=f"s{first}.{length}"
+    ),
+    first=st.integers(0, 12),
+    length=st.integers(-1, 5),
+    text=texts,
+)
 parts = st.builds(
     PromptParts,
     character=st.builds(
@@ -106,8 +91,8 @@ parts = st.builds(
         mes_example=texts,
     ),
     user_name=st.just("Tom"),
-    memories=st.lists(texts.filter(bool), max_size=6).map(tuple),
-    summary=texts,
+    memories=st.lists(recalled, max_size=6).map(tuple),
+    summaries=st.lists(covereds, max_size=4).map(tuple),
     lore=st.builds(
         LoreParts,
         before=st.lists(pieces, max_size=3).map(tuple),
@@ -117,6 +102,7 @@ parts = st.builds(
     history=st.lists(st.tuples(roles, texts), max_size=12).map(
         lambda said: tuple(HistoryMessage(r, t, f"m{i}") for i, (r, t) in enumerate(said))
     ),
+    first_position=st.sampled_from([0, 0, 5]),
 )
 budgets = st.builds(Budget, context_tokens=st.integers(0, 900), reply_tokens=st.integers(0, 200))
 

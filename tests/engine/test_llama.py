@@ -12,6 +12,7 @@ from engine.events import Finished, TextDelta, UsageReport
 from engine.providers.llama_cpp import LlamaCpp
 from engine.run import Limits, run
 from engine.types import ChatMessage, GenerationRequest, Sampling
+from memory.tools import offer
 from tests.fakes import gguf_story
 
 pytest.importorskip("xllamacpp", reason="the embedded engine has no wheel for this machine")
@@ -55,6 +56,14 @@ async def test_streams_the_story_and_counts_its_tokens(llama):
     assert finished == Finished("length")
     assert isinstance(usage, UsageReport)
     assert (usage.completion_tokens, usage.estimated) == (25, False)
+
+
+async def test_tools_may_be_offered_to_any_model(llama):
+    tools = offer("notebook", ()).schemas()
+
+    text, _ = await collect(llama, asking("Tell me.", max_tokens=25, extra={"tools": tools}))
+
+    assert text.strip() == gguf_story.STORY
 
 
 async def test_ends_by_itself(llama):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.expander import Expander
 from engine.macros import Expanded, MacroContext, expand
 from engine.macros.evaluate import DEPTH_MOST as LEVELS_MOST
 from engine.macros.evaluate import GROWTH_MOST, STEPS_MOST, Run
@@ -283,3 +284,15 @@ def test_the_short_way_gives_what_the_long_way_gives(pieces):
     text = "".join(pieces)
 
     assert told(text) == Run(HERE, TABLE).whole(text)
+
+
+def test_a_turn_carries_out_so_many_macros_in_all_its_texts_together():
+    expand_one = Expander(HERE)
+    text = "{{random::a}}" * 15_000
+    turns = [expand_one(text) for _ in range(4)]
+
+    assert turns[:3] == ["a" * 15_000] * 3
+    assert turns[3] == text
+    assert expand_one("Hi {{user}}, {{random::a}}.") == "Hi {{user}}, {{random::a}}."
+    assert expand_one("Hi {{user}}.") == "Hi Tom."
+    assert Expander(HERE)(text) == "a" * 15_000

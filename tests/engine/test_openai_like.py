@@ -229,6 +229,15 @@ async def test_refusal_by_status(upstream, status, kind):
     assert len(upstream.paths) == 1
 
 
+async def test_a_pause_that_is_no_number_of_seconds_is_none(upstream):
+    upstream.status, upstream.headers = 429, {"Retry-After": "9" * 4400}
+
+    with pytest.raises(Retryable) as raised:
+        await told(upstream)
+
+    assert raised.value.retry_after is None
+
+
 async def test_words_of_a_refused_key_are_not_passed_on(upstream):
     upstream.status, upstream.type = 401, "application/json"
     upstream.script = (b'{"error": {"message": "Incorrect API key provided: k-secret"}}',)
@@ -332,6 +341,14 @@ async def test_models_are_listed(upstream, body, expected):
 
     assert await OpenAILike("fake", upstream.base).list_models() == expected
     assert upstream.paths == ["/v1/models"]
+
+
+async def test_a_list_without_an_end_is_not_read_to_it(upstream):
+    upstream.type, upstream.holds = "application/json", True
+    upstream.script = (b'{"data": [', *[b'{"id": "a"},' * 2**16] * 16)
+
+    with pytest.raises(Terminal):
+        await OpenAILike("fake", upstream.base).list_models()
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"models": []}', b'{"data": [1]}'])

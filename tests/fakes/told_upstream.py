@@ -2,7 +2,10 @@
 
 The message is a list of words: `tokens=N` says N numbered words, `delay=S` waits between them,
 `wait=S` before the first; `cut=N` drops the connection after N; `silent` never answers;
-`status=N` refuses; `nousage`, `twice` and `html` do what they say. Run as a module it prints
+`status=N` refuses; `nousage`, `twice` and `html` do what they say. `call=NAME` calls that tool if
+it was offered, with the arguments in pieces; `fact=TEXT` says what a reader of memories does
+who found that in the first message; results and everything else that is no order make it speak.
+Embeddings are all alike. Run as a module it prints
 its port and serves until its input closes; `GET /stats` tells how many streams are open.
 """
 
@@ -38,6 +41,9 @@ class Upstream:
             body = await reader.readexactly(length)
             if path.endswith("/chat/completions"):
                 await self._complete(json.loads(body), reader, writer)
+            elif path.endswith("/embeddings"):
+                rows = [{"index": n, "embedding": [1.0, 0.0]} for n in range(len(_texts(body)))]
+                _json(writer, {"data": rows, "usage": {"prompt_tokens": len(rows)}})
             elif path == "/stats":
                 _json(writer, {"requests": self.requests, "open": self.open})
             else:
@@ -50,7 +56,7 @@ class Upstream:
 
     async def _complete(self, body: dict, reader, writer) -> None:
         self.requests += 1
-        words = body["messages"][-1]["content"].split()
+        words = _newest(body["messages"]).split()
         orders = dict(word.split("=", 1) for word in words if "=" in word)
         flags = set(words)
         if "status" in orders:
@@ -61,7 +67,7 @@ class Upstream:
             return
         self.open += 1
         gone = asyncio.ensure_future(reader.read())
-        stream = asyncio.ensure_future(self._stream(writer, orders, flags))
+        stream = asyncio.ensure_future(self._stream(writer, body, orders, flags))
         try:
             await asyncio.wait({gone, stream}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -69,7 +75,18 @@ class Upstream:
             stream.cancel()
             self.open -= 1
 
-    async def _stream(self, writer, orders: dict, flags: set) -> None:
+    async def _call(self, writer, name: str) -> None:
+        """A call with its name and arguments in pieces of one character."""
+        arguments = json.dumps({"text": "Likes tea."})
+        _call_piece(writer, id=f"call_{self.requests}", function={"name": name, "arguments": ""})
+        for letter in arguments:
+            _call_piece(writer, function={"arguments": letter})
+        _chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+        _chunk(writer, {"choices": [], "usage": {**_USAGE, "completion_tokens": 4}})
+        writer.write(b"data: [DONE]\n\n")
+        await writer.drain()
+
+    async def _stream(self, writer, body: dict, orders: dict, flags: set) -> None:
         writer.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
         )
@@ -77,11 +94,15 @@ class Upstream:
             await asyncio.sleep(3600)
         await asyncio.sleep(float(orders.get("wait", 0)))
         tokens, delay = int(orders.get("tokens", 5)), float(orders.get("delay", 0))
+        if _is_asked_to_call(orders, body):
+            await self._call(writer, orders["call"])
+            return
         cut = int(orders.get("cut", 10**9))
-        for number in range(tokens):
+        said = _reading(orders["fact"]) if "fact" in orders else None
+        for number, word in enumerate(said or [f"w{number} " for number in range(tokens)]):
             if number == cut:
                 return
-            _chunk(writer, {"choices": [{"index": 0, "delta": {"content": f"w{number} "}}]})
+            _chunk(writer, {"choices": [{"index": 0, "delta": {"content": word}}]})
             await writer.drain()
             await asyncio.sleep(delay)
         _chunk(writer, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -90,6 +111,30 @@ class Upstream:
             _chunk(writer, {"choices": [], "usage": usage})
         writer.write(b"data: [DONE]\n\n")
         await writer.drain()
+
+
+def _texts(body: bytes) -> list[str]:
+    given = json.loads(body)["input"]
+    return [given] if isinstance(given, str) else given
+
+
+def _reading(text: str) -> list[str]:
+    return [json.dumps({"facts": [{"text": text, "from": [1]}]})]
+
+
+def _newest(messages: list[dict]) -> str:
+    """What the person said last. What a tool answered since is no order."""
+    return next((m["content"] for m in reversed(messages) if m["role"] == "user"), "")
+
+
+def _is_asked_to_call(orders: dict, body: dict) -> bool:
+    offered = {tool["function"]["name"] for tool in body.get("tools", [])}
+    return orders.get("call") in offered and body["messages"][-1]["role"] != "tool"
+
+
+def _call_piece(writer, **fields) -> None:
+    piece = {"index": 0, **fields}
+    _chunk(writer, {"choices": [{"index": 0, "delta": {"tool_calls": [piece]}}]})
 
 
 def _chunk(writer, fields: dict) -> None:

@@ -103,14 +103,11 @@ def test_terminated_mid_turn_saves_the_partial_reply_and_exits_cleanly(frail_hou
     asking.start()
     time.sleep(1.0)
 
-    started = time.monotonic()
     code = house.stop()
-    took = time.monotonic() - started
     house.start()
     after = look(house)
 
     assert code == 0
-    assert took < 11
     assert after["states"] == ["partial"]
     assert after["texts"][-1].startswith("w0 w1 w2 ")
     assert (after["open_holds"], after["ledger"]) == (0, [])

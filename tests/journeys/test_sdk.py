@@ -19,11 +19,11 @@ NODE_SDK = Path(os.environ.get("REVERIE_NODE_SDK", "/nonexistent"))
 
 EMPTY_PURSE = """
 from accounts.models import User
-from billing import ledger
-from billing.models import Account, LedgerEntry
+from billing import corrections, ledger
 account = ledger.get_account(User.objects.get(handle='poor').pk)
-LedgerEntry.objects.filter(account=account).delete()
-Account.objects.filter(pk=account.pk).update(balance_micro=0)
+corrections.adjust(
+    user_id=account.user_id, amount_micro=-account.balance_micro, key='x', reason='x', actor='x'
+)
 """
 
 
@@ -66,6 +66,41 @@ def test_streaming(client):
     assert "".join(text or "" for text in texts) == "w0 w1 w2 w3 "
     assert chunks[0].choices[0].delta.role == "assistant"
     assert chunks[-1].usage.completion_tokens == 4
+
+
+WITH_TOOLS = "from llm.models import Model; Model.objects.update(supports_tools=True)"
+LOOK = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+KNOWN = "from memory.models import *; print(*Memory.objects.values_list('text', 'author'))"
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_client_tools_and_memory_tools_beside_one_another(house, client, streaming):
+    house.rows(WITH_TOOLS)
+    time.sleep(1.1)  # until the server has read its models again
+    messages = [{"role": "user", "content": f"call=look {streaming}"}]
+    chat = {"extra_headers": {"X-Reverie-Chat": "new"}}
+
+    message = _reply(client, messages, streaming, **chat)
+    [call] = message.tool_calls
+    messages += [
+        message.model_dump(exclude_none=True, exclude={"parsed"}),
+        {"role": "tool", "tool_call_id": call.id, "content": "A lamp."},
+    ]
+    answer = _reply(client, messages, streaming)
+    noted = _reply(client, [{"role": "user", "content": "call=save_memory"}], streaming)
+
+    assert (call.function.name, call.function.arguments) == ("look", '{"text": "Likes tea."}')
+    assert answer.content == "w0 w1 w2 w3 w4 "
+    assert (noted.content, noted.tool_calls or []) == ("w0 w1 w2 w3 w4 ", [])
+    assert house.rows(KNOWN) == "('Likes tea.', 'model')"
+
+
+def _reply(client, messages: list, streaming: bool, **more):
+    asked = {"model": "Luna", "messages": messages, "tools": [LOOK], **more}
+    if not streaming:
+        return client.chat.completions.create(**asked).choices[0].message
+    with client.chat.completions.stream(**asked) as stream:
+        return stream.get_final_completion().choices[0].message
 
 
 async def test_async_client(house):

@@ -1,7 +1,7 @@
 """Finding model servers on loopback, against small servers of our own."""
 
 import asyncio
-import time
+from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from core import http
@@ -12,11 +12,22 @@ MODELS = b'{"data": [{"id": "tiny", "context_length": 2048}]}'
 
 
 @asynccontextmanager
-async def server(body: bytes = MODELS, *, status: str = "200 OK", silent: bool = False):
-    """A server that says one thing, or listens and says nothing. Yields its port."""
+async def server(
+    body: bytes = MODELS,
+    *,
+    status: str = "200 OK",
+    silent: bool = False,
+    before: Callable[[], Awaitable[None]] | None = None,
+):
+    """A server that says one thing, or listens and says nothing. Yields its port.
+
+    `before` is awaited before each answer.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        if before is not None:
+            await before()
         if silent:
             await reader.read()
         else:
@@ -59,10 +70,19 @@ async def test_our_own_port_is_not_asked():
         assert await detect(skip_port=port, places=[place(port)]) == []
 
 
-async def test_silent_servers_cost_the_time_of_one():
-    async with server(silent=True) as first, server(silent=True) as second:
-        began = time.monotonic()
-        found = await detect(seconds=0.3, places=[place(first), place(second)] * 2)
+async def test_servers_are_asked_all_at_once_and_silent_ones_passed_over():
+    """None of these answers before all of them were asked."""
+    gate = asyncio.Event()
+    asked: list[str] = []
 
-    assert found == []
-    assert time.monotonic() - began < 0.9
+    async def wait_for_the_others() -> None:
+        asked.append("")
+        if len(asked) == 3:
+            gate.set()
+        await gate.wait()
+
+    async with server(before=wait_for_the_others) as port, server(silent=True) as silent:
+        places = [place(port, slug) for slug in ("a", "b", "c")]
+        found = await detect(seconds=2, places=[place(silent, "silent"), *places])
+
+    assert [one.slug for one in found] == ["a", "b", "c"]

@@ -117,3 +117,12 @@ def test_the_understudy_is_free_the_default_and_made_once():
 
     rows = Model.objects.values_list("slug", "free", "is_default")
     assert list(rows) == [("reverie/understudy", True, True)]
+
+
+def test_nobody_looks_for_a_stand_in_while_the_default_is_there(monkeypatch):
+    """Catalogues list models by the hundred, and each turn asks for the default."""
+    ModelFactory(slug="a/cheap", input_multiplier_micro=0)
+    chosen = ModelFactory(slug="b/chosen", is_default=True)
+    monkeypatch.setattr(registry, "spare_of", None)
+
+    assert registry.default_model().slug == chosen.slug

@@ -3,9 +3,8 @@
 import pytest
 
 from core.errors import Conflict, Invalid, NotFound
-from engine.providers.base import UpstreamModel
 from llm import registry, services
-from llm.models import UNIT, Model, Provider
+from llm.models import Model, Provider
 from tests.factories import ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
@@ -51,29 +50,6 @@ def test_a_slug_stays_with_its_provider():
     assert Model.objects.get().provider == model.provider
 
 
-def test_importing_adds_what_is_new_and_keeps_known_prices():
-    provider = ProviderFactory(slug="local")
-    ModelFactory(slug="local/known", provider=provider, input_multiplier_micro=7)
-    offered = [
-        UpstreamModel("known"),
-        UpstreamModel("small", 4096),
-        UpstreamModel("vendor/big"),
-    ]
-
-    added = services.import_models(provider, offered)
-    again = services.import_models(provider, offered)
-
-    assert ([model.slug for model in added], again) == (["local/small", "vendor/big"], [])
-    rows = Model.objects.values_list(
-        "slug", "upstream_name", "context_tokens", "input_multiplier_micro"
-    )
-    assert list(rows) == [
-        ("local/known", "understudy", 8192, 7),
-        ("local/small", "small", 4096, UNIT),
-        ("vendor/big", "vendor/big", 8192, UNIT),
-    ]
-
-
 def test_there_is_one_default():
     ModelFactory(slug="a/first", is_default=True)
     ModelFactory(slug="b/second", enabled=False)
@@ -92,3 +68,48 @@ def test_an_unknown_default_is_refused_and_the_old_one_stays():
         services.set_default("nothing")
 
     assert Model.objects.get().is_default is True
+
+
+@pytest.mark.parametrize(
+    ("name", "is_so"),
+    [
+        ("text-embedding-3-small", True),
+        ("nomic-embed-text:latest", True),
+        ("BAAI/bge-m3", True),
+        ("all-minilm:l6-v2", True),
+        ("intfloat/e5-large-v2", True),
+        ("llama-3.1-8b-instruct", False),
+        ("gpt-4o", False),
+        ("bagel-mistery", False),
+    ],
+)
+def test_embedding_models_are_known_by_their_names(name, is_so):
+    assert services.makes_embeddings(name) is is_so
+
+
+def test_an_embedding_model_cannot_be_the_default():
+    ModelFactory(slug="a/talks", is_default=True)
+    ModelFactory(slug="a/embed", is_embedding=True)
+
+    with pytest.raises(Invalid):
+        services.set_default("a/embed")
+
+    assert Model.objects.get(is_default=True).slug == "a/talks"
+
+
+def test_what_only_makes_pictures_cannot_be_the_default():
+    ModelFactory(slug="a/paints", answers=False)
+
+    with pytest.raises(Invalid):
+        services.set_default("a/paints")
+
+    assert Model.objects.filter(is_default=True).count() == 0
+
+
+def test_the_length_of_vectors_is_noted_once():
+    ModelFactory(slug="a/embed", is_embedding=True)
+
+    for dimensions in (384, 512):
+        services.note_dimensions("a/embed", dimensions)
+
+    assert registry.list_embedding_models()[0].dimensions == 384

@@ -34,7 +34,7 @@ def scene(*texts: str, **fields: Any) -> Scene:
     """A scene of these messages, oldest first, by Ann and Rex in turn; Rex is the character."""
     names = ("Ann", "Rex")
     said = tuple(Said(names[i % 2], text, i % 2 == 1, f"m{i}") for i, text in enumerate(texts))
-    common = {"length": len(said), "replies": len(said) // 2, "char_name": "Rex"}
+    common = {"length": len(said), "replies": len(said) // 2, "char_names": frozenset({"Rex"})}
     return Scene(messages=said, **{**common, **fields})
 
 

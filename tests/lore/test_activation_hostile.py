@@ -2,7 +2,9 @@
 
 import pytest
 
-from lore.matching import ENDINGS_MOST, Key, Words
+from lore.books import GROUPS_MOST
+from lore.groups import settle
+from lore.matching import ENDINGS_MOST, LONG_KEY_CHARS, Key, Words
 from lore.patterns import Clock
 from lore.scene import Settings
 from lore.sight import WORK_MOST, Sight
@@ -124,3 +126,45 @@ def test_large_and_odd_values_do_no_harm():
     result = scan(bind(*entries), at=scene("cat"), scan_depth=10**9, recursive=True)
 
     assert rules(result) == dict.fromkeys(range(6), "key")
+
+
+def test_a_very_long_key_is_found_without_an_automaton():
+    long = "ab" * LONG_KEY_CHARS
+    keys = [Key(long), Key("short"), Key("x" * LONG_KEY_CHARS)]
+
+    words = Words(keys)
+
+    assert [key.is_alone for key in keys] == [True, False, False]
+    assert found(entry(0, long), at=scene(f"say {long} now")) == [0]
+    assert found(entry(0, long), at=scene(f"say {long[:-1]} now")) == []
+    assert set(words.find("short", "short", {}, 0)) == {"short"}
+
+
+def test_an_entry_is_in_so_many_groups_and_no_more():
+    many = ",".join(f"g{i}" for i in range(1000))
+
+    book = bind(entry(0, "cat", group=many), entry(1, "cat", group=" a ,a,, b")).book
+
+    assert book.items[0].groups == tuple(f"g{i}" for i in range(GROUPS_MOST))
+    assert book.items[1].groups == ("a", "b")
+
+
+def test_scoring_looks_for_the_keys_of_an_entry_once_for_all_its_groups():
+    entries = [
+        entry(i, "cat", "dog", group=",".join(f"g{j}" for j in range(10)), use_group_scoring=True)
+        for i in range(10)
+    ]
+    items = bind(*entries).book.items
+    asked = []
+
+    settle(
+        list(items),
+        (),
+        is_sticky=lambda _: False,
+        score=lambda item: asked.append(item) or 1,
+        use_scoring=True,
+        draw=lambda _: 0.5,
+        drop=lambda _item, _rule: None,
+    )
+
+    assert asked == list(items)

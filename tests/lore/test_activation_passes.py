@@ -2,6 +2,8 @@
 
 import pytest
 
+from engine.expander import Expander
+from engine.macros import MacroContext
 from lore.timed import Effect, State, version_of
 from lore.values import Entry, Logic
 from tests.lore.scans import bind, entry, found, numbers, rules, scan, scene, verdict
@@ -132,6 +134,21 @@ def test_max_steps_count_levels():
     entries = [entry(0, "cat"), *(entry(i, "cat", delay_until_recursion=i) for i in (1, 2))]
 
     assert found(*entries, at=scene("cat"), recursive=True, max_recursion_steps=3) == [0, 1]
+
+
+def test_what_no_key_called_for_is_not_said_to_be_kept_from_recursion():
+    entries = [
+        entry(0, "cat", content="x"),
+        entry(1, "dog", exclude_recursion=True),
+        entry(2, "old", exclude_recursion=True),
+        entry(3, "/d.g/", exclude_recursion=True),
+    ]
+
+    result = scan(
+        bind(*entries), at=scene("old", "cat"), scan_depth=1, recursive=True, explain=True
+    )
+
+    assert rules(result) == {0: "key", 1: "no_key", 2: "no_key", 3: "no_key"}
 
 
 def test_an_earlier_reason_with_a_key_is_kept():
@@ -488,3 +505,27 @@ def test_cooldown_bars():
     state = State(cooldown={"w.0": Effect(version_of(one), 1, 6)})
 
     assert rules(scan(bind(one), at=scene("x", "cat"), state=state)) == {0: "cooldown"}
+
+
+def test_recursion_alone_sees_what_is_hidden_for_it():
+    entries = [entry(0, "cat", content="{{hidden_key:dog}}Purrs."), entry(1, "dog")]
+    expand = Expander(MacroContext(char="Rex", user="Ann"))
+    at = scene("cat", expand=expand, hidden=expand.hidden_keys)
+
+    result = scan(bind(*entries), at=at, recursive=True)
+
+    assert numbers(result) == [0, 1]
+    assert [piece.text for piece in result.slots.before] == ["text 1", "Purrs."]
+    assert verdict(result, 1).where.source == "recursion"
+    assert found(*entries, at=at, recursive=False) == [0]
+
+
+def test_what_is_hidden_in_an_entry_that_prevents_recursion_stays_hidden():
+    entries = [
+        entry(0, "cat", content="{{hidden_key:dog}}x", prevent_recursion=True),
+        entry(1, "dog"),
+    ]
+    expand = Expander(MacroContext(char="Rex", user="Ann"))
+
+    at = scene("cat", expand=expand, hidden=expand.hidden_keys)
+    assert found(*entries, at=at, recursive=True) == [0]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lore.reasons import why
 from lore.slots import Placed
 from lore.timed import State, version_of
 from lore.values import CharacterFilter, Position, Role
@@ -174,12 +175,14 @@ def test_the_first_decorator_of_a_name_counts():
 
 def test_entries_found_by_meaning_need_no_key():
     entries = [entry(0, "dog"), entry(1), entry(2, enabled=False), entry(3, "dog")]
-    at = scene("x", forced=frozenset({"w.0", "w.1", "w.2", "w.9"}))
+    at = scene("x", forced={"w.0": 0.5, "w.1": 0.25, "w.2": 1.0, "w.9": 1.0})
 
     result = scan(bind(*entries), at=at)
 
     assert result.activated == ("w.0", "w.1")
     assert rules(result) == {0: "vectorized", 1: "vectorized", 2: "disabled"}
+    assert [verdict.score for verdict in result.verdicts] == [0.5, 0.25, None]
+    assert why(result.verdicts[0]) == "It was found by meaning, score 0.5."
 
 
 # Chance
@@ -446,6 +449,27 @@ def test_places_of_decorators_go_before_fields():
     ]
 
 
+def test_blank_lines_among_decorators_and_behind_them_belong_to_them():
+    one = entry(0, CAT, content="@@depth 3\r\n\r\n@@role assistant\n \n\nx\n\n@@depth 9")
+
+    (at,) = scan(bind(one), at=scene(CAT)).slots.at_depth
+
+    assert (at.depth, at.role, at.pieces[0].text) == (3, Role.ASSISTANT, "x\n\n@@depth 9")
+
+
+def test_a_depth_under_the_least_is_the_least():
+    contents = ["@@depth -2\nx", "@@reverse_depth -1\nx", "@@depth -x\nx", "@@depth --1\nx"]
+    entries = [entry(i, CAT, content=content) for i, content in enumerate(contents)]
+
+    slots = scan(bind(*entries), at=scene(CAT)).slots
+
+    assert [(at.depth, at.is_from_start, ids(at.pieces)) for at in slots.at_depth] == [
+        (0, False, [0]),
+        (0, True, [1]),
+    ]
+    assert placed(slots, "before") == [3, 2]
+
+
 def test_no_text_and_no_outlet_have_no_place():
     entries = [entry(0, CAT, content=" \n"), entry(1, CAT, position=Position.OUTLET)]
 
@@ -499,3 +523,59 @@ def test_a_match_is_remembered(decorator, expected):
 def test_a_version_changes_with_any_field():
     assert version_of(entry(0, CAT)) == version_of(entry(0, CAT))
     assert version_of(entry(0, CAT)) != version_of(entry(0, CAT, order=1))
+
+
+@pytest.mark.parametrize(
+    ("names", "is_exclude", "is_active"),
+    [
+        (("Rex",), False, True),
+        (("rex-v2",), False, True),
+        (("Ann",), False, False),
+        (("Ann", "rex-v2"), True, False),
+        (("Ann",), True, True),
+    ],
+)
+def test_a_filter_may_call_the_character_by_any_of_its_names(names, is_exclude, is_active):
+    only = CharacterFilter(is_exclude=is_exclude, names=names)
+    at = scene(CAT, char_names=frozenset({"Rex", "rex-v2"}))
+
+    assert found(entry(0, CAT, character_filter=only), at=at) == ([0] if is_active else [])
+
+
+def test_a_reply_may_count_as_several_kinds():
+    entries = [entry(i, CAT, triggers=(kind,)) for i, kind in enumerate(("swipe", "regenerate"))]
+    both = frozenset({"swipe", "regenerate"})
+
+    assert found(*entries, at=scene(CAT, triggers=both)) == [0, 1]
+    assert found(*entries, at=scene(CAT, triggers=frozenset({"swipe"}))) == [0]
+
+
+# A book's own budget
+
+
+@pytest.mark.parametrize(
+    ("priorities", "expected"),
+    [
+        ((None, None, None), [0, 1]),
+        ((1, 2, 3), [2, 1]),
+        ((5, None, 6), [1, 2]),  # its order stands in
+        ((7, 7, 7), [0, 1]),
+    ],
+)
+def test_the_lowest_priority_leaves_first_where_a_book_is_short(priorities, expected):
+    entries = [
+        entry(i, CAT, content="two words", order=100 - i, priority=priority)
+        for i, priority in enumerate(priorities)
+    ]
+    other = bind(entry(9, CAT, order=1), uid="o")
+
+    result = scan(bind(*entries, token_budget=4), other, at=scene(CAT))
+
+    assert numbers(result) == [*expected, 9]
+    assert [rules(result)[i] for i in range(3) if i not in expected] == ["book_budget"]
+
+
+def test_priorities_mean_nothing_without_a_budget_of_the_book():
+    entries = [entry(i, CAT, order=100 - i, priority=i) for i in range(3)]
+
+    assert found(*entries, at=scene(CAT)) == [0, 1, 2]

@@ -309,6 +309,16 @@ def test_dry_run_names_slow_keys(mine, owner):
     assert body["slow_keys"] == {"/(a|aa)+$/": "it took too long and was stopped"}
 
 
+def test_dry_run_says_that_it_was_cut_short(mine, made, monkeypatch):
+    url, request = f"/api/lorebook/{made['id']}/test", {"text": "lamp"}
+    whole = mine.post(url, request, format="json").json()
+    monkeypatch.setattr("lore.activation.WORK_MOST", 0)
+
+    cut = mine.post(url, request, format="json").json()
+
+    assert (whole["is_cut_short"], cut["is_cut_short"]) == (False, True)
+
+
 def test_dry_run_with_the_same_seed_has_the_same_luck(mine, owner):
     entries = tuple(
         Entry(uid=uid, keys=("x",), content=f"{uid}", probability=50) for uid in range(40)

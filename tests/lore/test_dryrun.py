@@ -11,9 +11,9 @@ from lore.books import compile_book
 from lore.dryrun import Cast
 from lore.keycheck import problems
 from lore.reasons import where_in_words, why
-from lore.scene import Said, Settings
+from lore.scene import Said, Settings, settings_with
 from lore.sight import Where
-from lore.values import Book, Entry, Position, Role
+from lore.values import Book, CharacterFilter, Entry, Position, Role
 
 NOBODY = Cast()
 
@@ -51,7 +51,7 @@ def test_text_beyond_bounds_is_refused(text):
 
 
 def test_settings_take_what_is_given():
-    assert dryrun.settings_with(Settings(scan_depth=9), {"recursive": False}) == Settings(
+    assert settings_with(Settings(scan_depth=9), {"recursive": False}) == Settings(
         scan_depth=9, recursive=False
     )
 
@@ -61,6 +61,8 @@ def test_settings_take_what_is_given():
     [
         ({"scan_depth": 1001}, "scan_depth"),
         ({"budget_tokens": -1}, "budget_tokens"),
+        ({"budget_percent": 0}, "budget_percent"),
+        ({"budget_cap": -1}, "budget_cap"),
         ({"recursive": "maybe"}, "settings"),
         ({"insertion_strategy": 7}, "settings"),
         ({"colour": 1}, "colour"),
@@ -68,7 +70,7 @@ def test_settings_take_what_is_given():
 )
 def test_odd_settings_are_refused(given, param):
     with pytest.raises(Invalid) as refused:
-        dryrun.settings_with(Settings(), given)
+        settings_with(Settings(), given)
 
     assert refused.value.param == param
 
@@ -193,3 +195,26 @@ def test_keys_that_must_be_patterns_are_checked_as_such():
 
 def test_check_of_many_bad_keys_is_short():
     assert len(problems(f"/({number}/" for number in range(500))) == 20
+
+
+def test_a_dry_run_carries_macros_out():
+    entries = [
+        Entry(uid=0, keys=("lamp",), content="{{char}}: {{description}}{{hidden_key:oil}}"),
+        Entry(uid=1, keys=("oil",), content="Dear."),
+    ]
+    cast = Cast(char="Luna", sources={"character_description": "A keeper for {{user}}."})
+
+    found, _ = run(entries, "the lamp", cast=cast)
+
+    assert found.activated == ("b.0", "b.1")
+    assert [piece.text for piece in found.slots.before] == ["Dear.", "Luna: A keeper for You."]
+
+
+def test_a_dry_run_knows_every_name_of_the_character():
+    only = CharacterFilter(names=("luna-v2",))
+    entries = [Entry(uid=0, keys=("lamp",), character_filter=only)]
+
+    named, _ = run(entries, "lamp", cast=Cast(char="Luna", called=frozenset({"luna-v2"})))
+    other, _ = run(entries, "lamp", cast=Cast(char="Luna"))
+
+    assert (named.activated, other.activated) == (("b.0",), ())

@@ -198,8 +198,9 @@ def test_lorebook_that_is_shared_no_longer_applies_to_nobody_else(harbour, stran
 
 def test_scan_settings_are_kept_and_odd_ones_refused(owner):
     services.change_settings(user=owner, values={"scan_depth": 9})
-    with pytest.raises(Invalid):
-        services.change_settings(user=owner, values={"scan_depth": "deep"})
+    for odd in ({"scan_depth": "deep"}, {"scan_depth": 1001}, {"colour": 1}):
+        with pytest.raises(Invalid):
+            services.change_settings(user=owner, values=odd)
 
     assert queries.settings_of(owner) == Settings(scan_depth=9)
     owner.refresh_from_db()

@@ -86,7 +86,8 @@ async def test_stream_has_role_first_finish_last_and_done(wire, luna, provider):
         ({}, "stop"),
     ]
     assert len({(c["id"], c["created"], c["model"]) for c in chunks}) == 1
-    assert all("usage" not in chunk for chunk in chunks)
+    assert ["usage" in chunk for chunk in chunks] == [False, False, False, True]
+    assert chunks[-1]["usage"]["total_tokens"] == 23
 
 
 async def test_stream_ends_with_usage_when_asked(wire, luna, provider):
@@ -97,6 +98,14 @@ async def test_stream_ends_with_usage_when_asked(wire, luna, provider):
     *chunks, usage, _done = events_of(response.text)
     assert (usage["choices"], usage["usage"]["total_tokens"]) == ([], 23)
     assert [chunk["usage"] for chunk in chunks] == [None] * len(chunks)
+
+
+async def test_stream_has_no_usage_when_it_is_not_wanted(wire, luna, provider):
+    body = {**HI, "stream": True, "stream_options": {"include_usage": False}}
+
+    response = await wire.post("chat/completions", json=body)
+
+    assert '"usage"' not in response.text
 
 
 async def test_upstream_failure_before_a_token_costs_nothing(wire, luna, provider):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from reverie.checks import check_production
+from reverie import checks
+from reverie.checks import check_payments, check_production
 
 
 def ids() -> list[str]:
@@ -44,3 +45,20 @@ def test_a_trial_may_do_all_of_it(settings):
     settings.PRODUCTION, settings.DEBUG, settings.SECRET_KEY = False, True, "short"
 
     assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "ids"),
+    [("", "", []), ("sk", "whsec", []), ("sk", "", ["reverie.W002"]), ("", "w", ["reverie.W002"])],
+)
+def test_purchases_need_both_settings(settings, key, secret, ids):
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = key, secret
+
+    assert [message.id for message in check_payments(None)] == ids
+
+
+def test_purchases_need_their_library(settings, monkeypatch):
+    settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk", "whsec"
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+
+    assert [message.id for message in check_payments(None)] == ["reverie.E003"]

@@ -99,6 +99,36 @@ def test_key_create_takes_a_character_and_an_expiry(run, owner):
     assert abs(key.expires_at - timezone.now() - timedelta(days=30)) < timedelta(minutes=1)
 
 
+def test_key_create_takes_limits(run, owner):
+    run(
+        "key", "create", "--user", "owner", "--name", "bot", "--scopes", "chat,manage",
+        "--addresses", "203.0.113.0/24 ::1", "--budget-day", "2.5", "--budget-month", "10",
+        "--requests-per-minute", "30",
+    )  # fmt: skip
+
+    key = ApiKey.objects.get()
+    assert (key.scopes, key.allowed_addresses) == ("chat manage", "203.0.113.0/24\n::1")
+    assert (key.budget_day_micro, key.budget_month_micro) == (2_500_000, 10_000_000)
+    assert key.requests_per_minute == 30
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--scopes", "chat,root"),
+        ("--addresses", "x"),
+        ("--budget-day", "-1"),
+        ("--budget-month", "NaN"),
+        ("--requests-per-minute", "0"),
+    ],
+)
+def test_key_create_refuses_wrong_limits(run, owner, wrong):
+    ran = run("key", "create", "--user", "owner", "--name", "b", *wrong)
+
+    assert (ran.code, ran.out) == (1, "")
+    assert ApiKey.objects.count() == 0
+
+
 def test_key_create_refuses_somebody_elses_private_character(run, owner, stranger):
     secret = CharacterFactory(owner=stranger)
 
@@ -214,7 +244,16 @@ def test_model_list_marks_the_default(run):
     ran = run("model", "list", "--json")
 
     assert ran.json["models"] == [
-        {"slug": UNDERSTUDY_MODEL, "provider": "understudy", "default": True}
+        {
+            "slug": UNDERSTUDY_MODEL,
+            "provider": "understudy",
+            "default": True,
+            "context": 8192,
+            "abilities": [],
+            "free": True,
+            "input": "0",
+            "output": "0",
+        }
     ]
 
 

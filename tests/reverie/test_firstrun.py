@@ -9,11 +9,12 @@ from accounts.services import create_user
 from characters.models import Character
 from core.errors import Retryable
 from engine.providers.base import UpstreamModel
-from llm import services
+from llm import services, switches
 from llm.discovery import Found
 from llm.models import Model, Provider
 from reverie import firstrun
 from reverie.firstrun import Wanted, prepare
+from reverie.launch import greeting
 
 pytestmark = pytest.mark.django_db
 
@@ -211,3 +212,36 @@ def test_file_that_is_missing_leaves_the_stand_in(tmp_path):
 
     assert welcome.is_stand_in
     assert welcome.note == f"There is no file {tmp_path / 'no.gguf'}; the stand-in answers."
+
+
+def test_the_first_model_that_talks_answers(running):
+    models = (UpstreamModel("nomic-embed-text"), UpstreamModel("llama3.2"))
+    running.append(Found("ollama", "Ollama", "http://127.0.0.1:11434", models))
+
+    assert start().model == "ollama/llama3.2"
+
+
+def test_a_server_of_embeddings_alone_leaves_the_stand_in(running):
+    models = (UpstreamModel("nomic-embed-text"),)
+    running.append(Found("ollama", "Ollama", "http://127.0.0.1:11434", models))
+
+    assert start().model == services.UNDERSTUDY_MODEL
+
+
+def test_the_operators_word_outweighs_a_models_name(offered):
+    offered += [UpstreamModel("llama3.2"), UpstreamModel("embedded-story")]
+
+    welcome = start(llm=UPSTREAM, llm_model="embedded-story")
+
+    assert welcome.model == "upstream/embedded-story"
+
+
+def test_a_start_does_not_undo_a_kill_switch(offered):
+    offered.append(UpstreamModel("mock"))
+    started = start(llm=UPSTREAM)
+    switches.switch_off(Model.objects.get(slug=started.model), actor="op", reason="down")
+
+    again = start(llm=UPSTREAM)
+
+    assert (started.model != "", again.model, again.is_stand_in) == (True, "", False)
+    assert "All of them are switched off" in greeting(again, "http://here")

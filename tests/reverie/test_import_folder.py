@@ -9,11 +9,11 @@ from chats.files.folder import scan
 from chats.intake import Taker, take_folder
 from chats.models import Chat, Message
 from lore.models import Binding, Lorebook
-from lore.queries import SETTINGS
-from lore.services import change_settings
+from lore.queries import SETTINGS as SCAN
+from lore.services import book_of, change_settings
 from personas.models import Persona, PersonaLock
 from tests.chats.files.build import jsonl, said
-from tests.reverie.silly import fill, header, put
+from tests.reverie.silly import SETTINGS, fill, header, put
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +86,7 @@ def test_what_belongs_together_stays_so(moved, owner):
     assert (first.character, first.persona) == (luna, max_)
     assert first.note == {"text": "Be brief.", "position": 1, "depth": 4, "interval": 1, "role": 0}
     owner.refresh_from_db()
-    assert owner.preferences[SETTINGS] == {
+    assert owner.preferences[SCAN] == {
         "scan_depth": 5, "insertion_strategy": 0, "recursive": False, "budget_percent": 40,
     }  # fmt: skip
 
@@ -143,6 +143,44 @@ def test_a_dry_run_stores_nothing_and_tells_the_same(run, owner, root):
         "settings": {"readable": 1},
     }
     assert set(everything().values()) == {0}
+    told = {row["path"].rpartition("/")[2]: row for row in ran.json["files"]}
+    assert told["settings.json"]["notes"] == [
+        "The lorebook “Nowhere” that is switched on is not here.",
+    ]
+
+
+def test_tags_go_by_their_names(run, owner, root):
+    settings = {
+        **SETTINGS,
+        "tags": [{"id": "7f", "name": "Sea folk"}],
+        "tag_map": {"Luna.png": ["7f", "gone"]},
+    }
+    only = {"isExclude": False, "names": ["Luna"], "tags": ["7f", "plain"]}
+    tide = {"uid": 0, "key": ["tide"], "content": "Twice a day.", "characterFilter": only}
+    put(root / "settings.json", settings)
+    put(root / "worlds/Sea.json", {"entries": {"0": tide}})
+
+    ran = run("import", root, "--owner", "owner", "--json")
+
+    (entry,) = book_of(Lorebook.objects.get(name="Sea")).entries
+    luna = Character.objects.get(name="Luna")
+    assert entry.character_filter.tags == ("Sea folk", "plain")
+    assert luna.card_tags == ["Sea folk"]
+    assert [tag.name for tag in luna.tags.all()] == ["sea folk"]
+    told = {row["path"].rpartition("/")[2]: row["notes"] for row in ran.json["files"]}
+    assert told["Luna.png"][-1] == "Tagged as it was there: Sea folk."
+
+
+def test_settings_that_may_not_be_become_the_nearest(run, owner, root):
+    said = {"world_info_depth": 5000, "world_info_budget": 0, "world_info_recursive": True}
+    put(root / "settings.json", {**SETTINGS, "world_info_settings": said})
+
+    run("import", root, "--owner", "owner")
+
+    owner.refresh_from_db()
+    assert owner.preferences[SCAN] == {
+        "scan_depth": 1000, "budget_percent": 1, "recursive": True,
+    }  # fmt: skip
 
 
 class Killed(Exception):
@@ -227,7 +265,7 @@ def test_what_was_changed_here_since_is_not_changed_back(run, moved, root, owner
     run("import", root, "--owner", "owner")
 
     owner.refresh_from_db()
-    assert owner.preferences[SETTINGS] == {"scan_depth": 9}
+    assert owner.preferences[SCAN] == {"scan_depth": 9}
     assert Binding.objects.count() == 0
 
 

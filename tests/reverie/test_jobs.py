@@ -1,7 +1,6 @@
 """The worker and the clock inside the server's process."""
 
 import threading
-import time
 
 from reverie.celery import app
 from reverie.jobs import EmbeddedJobs
@@ -19,8 +18,6 @@ def test_jobs_run_in_this_process_and_stop(settings):
     wave.delay()
     assert ran.wait(10)
 
-    started = time.monotonic()
     jobs.stop()
 
-    assert time.monotonic() - started < 5
     assert not any(thread.name in ("jobs", "Beat") for thread in threading.enumerate())

@@ -101,3 +101,16 @@ def test_file_that_holds_no_lorebook_is_refused(run, file):
 
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.endswith("This is a chat, not a lorebook.\n")
+
+
+def test_scan_that_was_cut_short_says_so(run, file, monkeypatch):
+    monkeypatch.setattr("lore.activation.WORK_MOST", 0)
+
+    ran = run("lore", "test", file(BOOK), "--text", "dragon")
+    told = run("lore", "test", file(BOOK), "--text", "dragon", "--json").json
+
+    assert (ran.code, ran.err) == (
+        0,
+        "The scan took too long and was ended: what it had not reached is missing.\n",
+    )
+    assert (told["is_cut_short"], told["is_over_budget"]) == (True, False)

@@ -45,7 +45,7 @@ def test_you_saves_name_colours_and_choice(browser, owner):
 
     owner.refresh_from_db()
     assert owner.display_name == "Maren"
-    assert owner.preferences == {"scheme": "dark", "adult": True}
+    assert owner.preferences == {"scheme": "dark", "timezone": "", "adult": True}
     assert 'data-scheme="dark"' in browser.get("/app/settings").content.decode()
 
 

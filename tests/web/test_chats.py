@@ -2,6 +2,7 @@
 
 import pytest
 
+from characters.services import update_character
 from chats.models import Chat, Message, Turn
 from chats.services import start_chat
 from tests.factories import CharacterFactory, ScenarioFactory
@@ -28,6 +29,21 @@ def test_list_shows_own_chats_latest_first(browser, owner, stranger, luna):
     start_chat(user=stranger, character=CharacterFactory(owner=stranger))
 
     assert list(browser.get("/app/chats").context["chats"]) == [second, first]
+
+
+def test_scene_with_others_is_begun_from_the_characters_page(browser, owner, luna):
+    assert (
+        "With others in the scene"
+        not in browser.get(f"/app/characters/{luna.uid}").content.decode()
+    )
+    update_character(character=luna, group_only_greetings=["Everyone!"])
+
+    page = browser.get(f"/app/characters/{luna.uid}").content.decode()
+    answer = browser.post(f"/app/characters/{luna.uid}/chat", {"group": "1"})
+
+    assert page.count("With others in the scene") == 1
+    chat = Chat.objects.get(uid=answer["Location"].rsplit("/", 1)[1])
+    assert list(chat.messages.values_list("content", flat=True)) == ["Everyone!"]
 
 
 def test_list_searches_names_and_last_lines(browser, owner, luna):

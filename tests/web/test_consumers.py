@@ -8,8 +8,10 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser
 
+from accounts import operators
+from accounts.models import User
 from chats import services
-from chats.models import Message
+from chats.models import Message, Turn
 from engine.events import Finished, TextDelta
 from tests.conftest import settled
 from web.routing import websocket_urlpatterns
@@ -37,7 +39,28 @@ async def test_owner_first_gets_the_state(owner, chat):
 
     await socket.connect()
 
-    assert await socket.receive_json_from() == {"type": "state", "version": 0, "snapshot": None}
+    state = {"type": "state", "version": 0, "snapshot": None, "failed": ""}
+    assert await socket.receive_json_from() == state
+    await socket.disconnect()
+
+
+@pytest.fixture
+def failed(owner, chat, model):
+    return Turn.objects.create(
+        uid="t" * 24, chat=chat, user=owner, surface="web", state="voided", reply="r" * 24,
+        model=model.slug, node="n", lease_expires_at=chat.created_at,
+        error_code="interrupted", error_message="The <server> stopped.",
+    )  # fmt: skip
+
+
+async def test_state_tells_what_failed_while_nobody_listened(owner, chat, failed):
+    socket = listen(chat.uid, owner)
+
+    await socket.connect()
+
+    shown = (await socket.receive_json_from())["failed"]
+    assert shown.startswith('<div class="failed"')
+    assert "The &lt;server&gt; stopped. Nothing was charged." in shown
     await socket.disconnect()
 
 
@@ -48,6 +71,15 @@ async def test_stranger_hears_nothing(uid, stranger, chat):
     await socket.connect()
 
     assert await socket.receive_output() == {"type": "websocket.close", "code": 4404}
+
+
+async def test_who_was_suspended_after_the_session_was_read_hears_nothing(owner, chat):
+    socket = listen(chat.uid, owner)
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+
+    await socket.connect()
+
+    assert await socket.receive_output() == {"type": "websocket.close", "code": 4401}
 
 
 async def test_guest_hears_nothing(chat):
@@ -122,3 +154,17 @@ async def test_other_chats_are_not_heard(post, owner, luna, chat, provider):
 
     assert await socket.receive_nothing()
     await socket.disconnect()
+
+
+async def test_a_person_who_is_suspended_is_shut_out_of_open_pages(
+    owner, staff, chat, django_capture_on_commit_callbacks
+):
+    socket = listen(chat.uid, owner)
+    await socket.connect()
+    await socket.receive_json_from()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        operators.suspend_user(user=owner, by=staff, reason="spam")
+
+    closed = await socket.receive_output()
+    assert closed == {"type": "websocket.close", "code": 4401}

@@ -19,6 +19,8 @@ MEMBER_PAGES = [
     "/app/lorebooks/import",
     "/app/labs",
     "/app/labs/models",
+    "/app/credits",
+    "/app/usage",
     "/app/settings",
     "/app/settings/api-keys",
 ]

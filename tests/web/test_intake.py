@@ -179,6 +179,16 @@ async def test_a_long_chat_leaves_in_several_blocks(get, owner, luna):
     assert len([block async for block in response.streaming_content]) == 3
 
 
+@pytest.mark.parametrize("program", ["chub", "agnai", "cai", "ooba"])
+async def test_a_chat_is_exported_for_other_programs(get, whole, program):
+    response = await get(exporting.export, whole.uid, program)
+
+    read = read_chat(await body_of(response), "x.json")[0]
+    assert read.form == program
+    spoken = [m.content for m in read_chat(jsonl(*WHOLE), "x.jsonl")[0].messages if m.content]
+    assert [m.content for m in read.messages] == spoken
+
+
 async def test_another_form_is_not_found(get, whole):
     response = await get(exporting.export, whole.uid, "docx")
 
@@ -196,7 +206,7 @@ def test_the_chat_page_offers_exports_and_marks_what_is_hidden(browser, whole):
 
     page = browser.get(f"/app/chats/{whole.uid}").content.decode()
 
-    for form in ("jsonl", "text", "zip"):
+    for form in ("jsonl", "text", "zip", "chub", "agnai", "cai", "ooba"):
         assert f'href="/app/chats/{whole.uid}/export/{form}"' in page
     assert page.count("Kept from Luna") == 1
 

@@ -605,3 +605,12 @@ def test_test_box_of_a_shared_book_is_open_to_others(elsewhere, harbour):
     response = elsewhere.post(f"/app/lorebooks/{harbour.uid}/test", {**TRIAL, "text": "the lamp"})
 
     assert [one.title for one in response.context["outcome"]["fired"]] == ["Lamp"]
+
+
+def test_test_box_says_that_the_scan_was_cut_short(browser, harbour, monkeypatch):
+    url = f"/app/lorebooks/{harbour.uid}/test"
+    said = "The scan took too long and was ended"
+    assert said not in browser.post(url, {**TRIAL, "text": "the lamp"}).content.decode()
+    monkeypatch.setattr("lore.activation.WORK_MOST", 0)
+
+    assert said in browser.post(url, {**TRIAL, "text": "the lamp"}).content.decode()

@@ -5,10 +5,13 @@ from django.test import Client
 from django.urls import reverse
 
 from characters.services import update_character
-from chats import closing, opening, prompts, services
+from chats import closing, opening, prompts, services, settings
 from chats.models import Message, Turn
 from chats.values import Outcome, Request
 from core.errors import NotFound
+from lore.services import bind, create_lorebook
+from lore.values import Book, Entry
+from memory.services import remember
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +67,21 @@ def test_page_shows_blocks_lore_and_messages(owner, chat):
     assert "“lamp” is in the newest message." in html
     assert "It is turned off." in html
     assert "Is the lamp lit? {{char}}" in html
+
+
+def test_page_and_api_show_what_was_recalled_with_scores(owner, chat):
+    fact = remember(chat.notebook, "Ana keeps bees.", author="person")
+    reply = answered(owner, chat, "Hello?", "Hello.")
+    client = signed_in(owner)
+
+    html = client.get(reverse("prompt", args=[chat.uid, reply.uid])).content.decode()
+    blocks = client.get(f"/api/chat/messages/{reply.uid}/prompt").json()["blocks"]
+
+    [block] = [b for b in blocks if b["uids"]]
+    assert (block["name"], block["text"]) == ("memories", "- Ana keeps bees.")
+    assert block["uids"] == [fact.uid]
+    assert f"from a memory, score {block['score']:.2f}" in html
+    assert f'href="{reverse("memory-page", args=[fact.uid])}">Where it comes from' in html
 
 
 def test_greeting_has_no_prompt_and_says_so(owner, chat):
@@ -125,6 +143,52 @@ def test_comparison_names_the_blocks_that_differ(owner, chat):
         ("history", []),
         ("lore after", ["+The lamp burns clear oil."]),
     ]
+
+
+def test_page_and_api_say_that_the_scan_for_lore_was_cut_short(owner, chat, monkeypatch):
+    whole = answered(owner, chat, "Is the lamp lit?", "It is.")
+    monkeypatch.setattr("lore.activation.WORK_MOST", 0)
+    cut = answered(owner, chat, "Is the lamp lit still?", "Still.")
+    client = signed_in(owner)
+
+    pages = [
+        client.get(reverse("prompt", args=[chat.uid, reply.uid])).content.decode()
+        for reply in (whole, cut)
+    ]
+    told = [client.get(f"/api/chat/messages/{r.uid}/prompt").json() for r in (whole, cut)]
+
+    assert ["The scan took too long" in page for page in pages] == [False, True]
+    assert [answer["is_cut_short"] for answer in told] == [False, True]
+    assert [answer["is_over_budget"] for answer in told] == [False, False]
+
+
+def test_page_and_api_show_what_authors_say_to_the_reader_and_never_want_written(owner, luna, chat):
+    update_character(character=luna, description='Old.{{comment:For <you>.}}{{banned "the tide"}}')
+    settings.change(user=owner, chat_uid=chat.uid, character_number=luna.number)
+    reply = answered(owner, chat, "Is the lamp lit?", "It is.")
+    client = signed_in(owner)
+
+    page = client.get(reverse("prompt", args=[chat.uid, reply.uid])).content.decode()
+    told = client.get(f"/api/chat/messages/{reply.uid}/prompt").json()
+
+    assert "<li>For &lt;you&gt;.</li>" in page
+    assert "<li>the tide</li>" in page
+    assert (told["comments"], told["banned"]) == (["For <you>."], ["the tide"])
+
+
+def test_page_names_the_entry_behind_each_block_of_lore_and_leads_to_it(owner, chat):
+    book = Book(entries=(Entry(uid=7, keys=("lamp",), comment="Oil", content="Oil is dear."),))
+    shelf = create_lorebook(owner=owner, name="Prices", book=book)
+    bind(user=owner, lorebook=shelf, scope="global")
+    reply = answered(owner, chat, "Is the lamp lit?", "It is.")
+
+    page = signed_in(owner).get(reverse("prompt", args=[chat.uid, reply.uid])).content.decode()
+
+    assert "from “Oil” · Prices" in page
+    assert "from “The lamp” · Coast" in page
+    link = f"{reverse('lorebook', args=[shelf.uid])}?entry=7"
+    assert page.count(f'<a href="{link}">') == 2
+    assert "card:" not in page
 
 
 def test_prompt_of_a_message_that_is_not_there_is_refused(owner):

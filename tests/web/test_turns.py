@@ -5,9 +5,12 @@ import asyncio
 import orjson
 import pytest
 
+from billing.limits.admission import Admission
+from billing.models import Plan
 from chats.models import Chat, Message, Turn
 from core.errors import Retryable
 from engine.events import Finished, TextDelta
+from llm.models import Model
 from tests.conftest import settled
 from web.views import turns as views
 
@@ -77,6 +80,37 @@ async def test_no_credits_is_said_and_the_text_is_not_stored_as_a_message(
     assert response.status_code == 429
     assert orjson.loads(response.content)["error"]["code"] == "insufficient_quota"
     assert texts(chat) == ["Hi, I am Luna."]
+
+
+async def test_a_limit_says_when_to_try_again_and_keeps_nothing(post, chat, provider):
+    Plan.objects.create(slug="d", name="D", is_default=True, requests_per_minute=1)
+    await post(views.send, chat.uid, content="Hi", client="a")
+    await settled()
+    before = texts(chat)
+
+    response = await post(views.send, chat.uid, content="More", client="b")
+
+    error = orjson.loads(response.content)["error"]
+    assert (response.status_code, error["code"]) == (429, "rate_limit_exceeded")
+    assert response["Retry-After"] == str(error["retry_after"])
+    assert error["message"].startswith("Your plan allows 1 request a minute. Try again in ")
+    assert texts(chat) == before
+    assert Turn.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_limit_keeps_what_was_typed_in_a_plain_form(browser, owner, chat, provider, settings):
+    settings.FREE_TURNS = 1
+    Model.objects.update(free=True)
+    Admission().begin(owner, free=True)
+    address = f"/app/chats/{chat.uid}/send"
+
+    page = browser.post(address, {"content": "My long text", "client": "b"}, follow=True)
+
+    shown = page.content.decode()
+    assert "Free models answer each person 1 message a minute. Try again in" in shown
+    assert "My long text" in shown
+    assert not Message.objects.filter(content="My long text").exists()
 
 
 @pytest.mark.parametrize("view", [views.send, views.regenerate, views.go_on, views.stop])

@@ -9,10 +9,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from billing.models import MICRO
+from billing.models import MICRO, Pack, Purchase
+from billing.pricing import money
+from billing.queries import exact_credits
 from catalog.models import Project
 from chats.services import LAST_LINE_CHARS
 from core.pictures import avatar_url
+from llm.prices import fraction
+from llm.registry import ModelSpec
 from personas.models import Persona
 from web.rendering import render_prose
 
@@ -39,8 +43,37 @@ def credits_of(micro: int) -> str:
 
 
 @register.filter
+def exact(micro: int) -> str:
+    """Micro-credits as credits with every digit that counts, thousands set apart."""
+    whole, point, rest = exact_credits(micro).partition(".")
+    return f"{intcomma(whole)}{point}{rest}"
+
+
+@register.filter
+def signed(micro: int) -> str:
+    """What came or went: +1,000 or −860, with the minus of print."""
+    return f"+{credits_of(micro)}" if micro > 0 else f"−{credits_of(-micro)}"
+
+
+@register.simple_tag
+def price_of(sold: Pack | Purchase) -> str:
+    return money(sold.price_cents, sold.currency)
+
+
+@register.filter
 def multiplier(micro: int) -> str:
-    return f"×{micro / 1_000_000:g}"
+    return f"×{fraction(micro)}"
+
+
+@register.filter
+def costs(spec: ModelSpec) -> str:
+    """What a model costs in a few words: `free`, `×1`, or `×0.25 in, ×1 out`."""
+    micro = (spec.input_multiplier_micro, spec.output_multiplier_micro)
+    if spec.free:
+        return "free"
+    if micro[0] == micro[1]:
+        return multiplier(micro[0])
+    return f"{multiplier(micro[0])} in, {multiplier(micro[1])} out"
 
 
 def _perceived(hue: int) -> float:

@@ -82,13 +82,16 @@ def _told(character: Character, reader: Reader) -> dict[str, object]:
     return {
         "description": tell(character.description),
         "scenarios": [(one, tell(one.context)) for one in character.scenarios.all()],
-        "greetings": [
-            greeting.text
-            for greeting in greetings.of(
-                spoken(character), None, user_name=user_name, now=timezone.now()
-            )
-        ],
+        "greetings": _said_first(character, user_name, in_group=False),
+        "group_greetings": _said_first(character, user_name, in_group=True),
     }
+
+
+def _said_first(character: Character, user_name: str, *, in_group: bool) -> list[str]:
+    found = greetings.of(
+        spoken(character), None, user_name=user_name, now=timezone.now(), in_group=in_group
+    )
+    return [greeting.text for greeting in found]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

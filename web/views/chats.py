@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from billing.gates import usable
 from characters.preferences import change_preference
 from characters.queries import get_visible
 from chats import queries, services, turns
@@ -47,7 +48,12 @@ def start(request: MemberRequest, character_uid: str) -> HttpResponse:
         scenario = character.scenarios.filter(uid=uid).first()
         if scenario is None:
             raise NotFound("There is no such scenario.", code="scenario_not_found")
-    chat = services.start_chat(user=request.user, character=character, scenario=scenario)
+    chat = services.start_chat(
+        user=request.user,
+        character=character,
+        scenario=scenario,
+        in_group="group" in request.POST,
+    )
     return redirect("chat", chat.uid)
 
 
@@ -67,7 +73,7 @@ def page(request: MemberRequest, uid: str) -> HttpResponse:
         "chat": chat,
         "snapshot": snapshot,
         "client_id": new_uid(),
-        "models": registry.list_models(),
+        "models": usable(request.user.pk, registry.list_models()),
     }
     return render(request, "chats/page.html", context)
 

@@ -1,6 +1,7 @@
 """Chats to take home."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -9,7 +10,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from chats import queries
-from chats.exporting import export_jsonl, export_text, export_zip, filename_of
+from chats.exporting import export_for, export_jsonl, export_text, export_zip, filename_of
 from chats.models import Chat
 from core.errors import NotFound
 from core.hop import hop
@@ -20,13 +21,18 @@ _END: Final = object()
 _LINES: Final[dict[str, tuple[Callable[[Chat], Iterator[bytes]], str, str]]] = {
     "jsonl": (export_jsonl, "jsonl", "application/jsonl"),
     "text": (export_text, "txt", "text/plain; charset=utf-8"),
+    "chub": (partial(export_for, "chub"), "chub.jsonl", "application/jsonl"),
+    **{
+        program: (partial(export_for, program), f"{program}.json", "application/json")
+        for program in ("ooba", "agnai", "cai")
+    },
 }
 
 
 @require_safe
 @amember
 async def export(request: MemberRequest, uid: str, form: str) -> HttpResponse:
-    """What is shown as `jsonl` or `text`, or everything as `zip`. Written while it is read."""
+    """What is shown in one of the forms, or everything as `zip`. Written while it is read."""
     chat = await hop(queries.get_chat, request.user, uid)
     if form == "zip":
         body, ending, media_type = _archived(await _zip(chat)), "zip", "application/zip"
@@ -34,7 +40,8 @@ async def export(request: MemberRequest, uid: str, form: str) -> HttpResponse:
         export_lines, ending, media_type = _LINES[form]
         body = _streamed(await hop(export_lines, chat))
     else:
-        raise NotFound("A chat is exported as jsonl, text or zip.", code="form_not_found")
+        forms = ", ".join(_LINES)
+        raise NotFound(f"A chat is exported as {forms} or zip.", code="form_not_found")
     disposition = content_disposition_header(True, filename_of(chat, ending))
     response = StreamingHttpResponse(body, content_type=media_type)
     response["Content-Disposition"] = disposition or "attachment"

@@ -13,6 +13,7 @@ from core.errors import Invalid
 from lore import dryrun, queries
 from lore.dryrun import Told
 from lore.models import Lorebook
+from lore.scene import settings_with
 from web.casts import cast_of
 from web.gate import MemberRequest, member, submitted
 from web.lore_context import EXPORTS
@@ -63,7 +64,7 @@ def _outcome(request: MemberRequest, lorebook: Lorebook, form: TrialForm) -> dic
     cast = dryrun.Cast(user=request.user.name)
     if given["character"]:
         cast = cast_of(request.user, given["character"])
-    settings = dryrun.settings_with(queries.settings_of(request.user), form.settings())
+    settings = settings_with(queries.settings_of(request.user), form.settings())
     book = queries.compiled(lorebook.uid, lorebook.number)
     messages = dryrun.said_in(given["text"], cast.char)
     found = dryrun.dry_run(book, settings, messages, cast, seed=given["seed"])
@@ -79,6 +80,7 @@ def _outcome(request: MemberRequest, lorebook: Lorebook, form: TrialForm) -> dic
         ],
         "tokens": found.tokens,
         "is_over_budget": found.is_over_budget,
+        "is_cut_short": found.is_cut_short,
         "slow_keys": found.slow_keys,
         "message_count": len(messages),
         "scan_depth": settings.scan_depth,

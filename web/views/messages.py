@@ -8,7 +8,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chats import queries, services
 from chats.models import Message
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
+from memory import services as memories
+from memory.queries import get_memory
 from web.context import build_line
 from web.gate import MemberRequest, member, wants_json
 
@@ -53,6 +55,21 @@ def restore_trash(request: MemberRequest, uid: str) -> HttpResponse:
     count = services.restore_trash(user=request.user, trash_uid=uid)
     text = "It is back." if count == 1 else f"{count} messages are back."
     return _done(request, chat_uid, notice=text)
+
+
+@require_POST
+@member
+def unlearn(request: MemberRequest, uid: str, memory_uid: str) -> HttpResponse:
+    """Take back what was remembered, corrected or forgotten while a reply was written."""
+    message = queries.get_message(request.user, uid)
+    memory = get_memory(request.user, memory_uid)
+    if memory.notebook_id != message.chat.notebook_id:
+        raise NotFound("There is no such memory.", code="memory_not_found")
+    memories.take_back(memory)
+    text = "Taken back."
+    if not wants_json(request):
+        notices.success(request, text)
+    return _done(request, message.chat_id, message=uid, notice=text)
 
 
 @require_POST

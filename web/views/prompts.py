@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from chats import prompts, queries
@@ -21,6 +22,7 @@ _HUES = {
     "persona": 6,
     "preferences": 4,
     "memories": 20,
+    "passages": 19,
     "summary": 18,
     "examples": 3,
     "history": 16,
@@ -30,6 +32,12 @@ _HUES = {
     "prefill": 1,
 }
 _LORE_HUE = 7
+_ORIGINS = {
+    "memory": ("a memory", "memory-page"),
+    "message": ("an earlier message", "message-show"),
+    "lorebook": ("a lorebook", None),
+    "summary": ("what was summed up", None),
+}
 
 
 @require_safe
@@ -49,13 +57,35 @@ def prompt(request: MemberRequest, uid: str, message_uid: str) -> HttpResponse:
     context |= {
         "found": found,
         "bar": _bar(found),
-        "cut": [block for block in found.blocks if not block["kept"]],
-        "fired": [verdict for verdict in found.lore if verdict["activated"]],
-        "silent": [verdict for verdict in found.lore if not verdict["activated"]],
+        "blocks": [_told(block, found) for block in found.blocks if block["kept"]],
+        "cut": [_told(block, found) for block in found.blocks if not block["kept"]],
+        "fired": [_linked(verdict) for verdict in found.lore if verdict["activated"]],
+        "silent": [_linked(verdict) for verdict in found.lore if not verdict["activated"]],
         "others": _others(found),
         **_compared(request, found),
     }
     return render(request, "chats/prompt.html", context)
+
+
+def _told(block: dict[str, Any], found: Inspection) -> dict[str, Any]:
+    """A block with its source in words, and where that can be read."""
+    kind, _, uid = block["source"].partition(":")
+    entry = next((v for v in found.lore if v["entry"] == uid), None) if kind == "lorebook" else None
+    if entry is not None:
+        origin = f"“{entry['title'] or uid}” · {entry['book']}"
+        return {**block, "origin": origin, "href": _entry_page(uid)}
+    words, page = _ORIGINS.get(kind, (block["source"], None)) if uid else (block["source"], None)
+    return {**block, "origin": words, "href": reverse(page, args=[uid]) if page else ""}
+
+
+def _linked(verdict: dict[str, Any]) -> dict[str, Any]:
+    return {**verdict, "href": _entry_page(verdict["entry"])}
+
+
+def _entry_page(key: str) -> str:
+    """Where an entry of a lorebook can be read; a card's own book has no such page."""
+    book, _, number = key.rpartition(".")
+    return "" if book.startswith("card:") else f"{reverse('lorebook', args=[book])}?entry={number}"
 
 
 def _bar(found: Inspection) -> list[dict[str, Any]]:

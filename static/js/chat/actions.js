@@ -68,6 +68,14 @@ export class Actions {
     this.log.last?.focus();
   }
 
+  // Take back what was remembered while a reply was written.
+  async unlearn(button) {
+    const { message, notice } = await this.ask(button);
+    await this.log.refresh();
+    notify(notice);
+    this.log.find(message)?.focus();
+  }
+
   async copy(button) {
     const text = button.closest("article").querySelector(".prose").innerText.trim();
     notify((await copyText(text)) ? "Copied." : "This browser does not let pages copy.");

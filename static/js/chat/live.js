@@ -25,10 +25,13 @@ export class Live {
     try { await this.log.refresh(); } catch { this.socket().again(); }
   }
 
-  async on_state({ version, snapshot }) {
+  async on_state({ version, snapshot, failed }) {
     if (!snapshot) this.settle();
     if (version !== this.log.version) await this.log.refresh();
     if (snapshot) this.on_snapshot(snapshot);
+    // What failed while nobody was connected, as when the server died.
+    const unseen = failed && !this.after.querySelector(".failed");
+    if (unseen) this.log.follow.change(() => this.after.replaceChildren(this.log.parse(failed)));
     this.log.version = version;
   }
 

@@ -6,9 +6,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
+from accounts import operators
 from accounts.api.authentication import KeyAuthentication
 from accounts.keys import issue_key
 from core.errors import Conflict, Unauthenticated
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +94,17 @@ def test_wrong_fields_are_listed_one_by_one(secret):
             ]
         },
     )
+
+
+@pytest.mark.parametrize("what", ["account", "key"])
+def test_a_suspended_caller_is_told_so(owner, what):
+    key, secret = issue_key(user=owner, name="bot")
+    if what == "account":
+        operators.suspend_user(user=owner, by=UserFactory(), reason="spam")
+    else:
+        operators.suspend_key(key=key, by=UserFactory(), reason="spam")
+
+    response = get(Authorization=f"Bearer {secret}")
+
+    assert response.status_code == 403
+    assert response.data["error"]["code"] == f"{what}_suspended"

@@ -138,8 +138,8 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
         World(path=root / "worlds/real.json", name="real"),
         Skipped(path=root / "worlds/circle.json", reason=reason),
         Skipped(path=root / "worlds/linked.json", reason=reason),
-        Skipped(path=root / "characters", reason=reason),
         Skipped(path=root / "settings.json", reason=reason),
+        Skipped(path=root / "characters", reason=reason),
         Skipped(path=root / "chats/Luna", reason=reason),
     ]
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from chats.files.settings import Settings, WorldSettings, read_settings, read_worn
+from chats.files.settings import (
+    Settings,
+    Tags,
+    WorldSettings,
+    read_settings,
+    read_tags,
+    read_worn,
+)
 from chats.files.values import Note
 from personas.backup import PersonaFile
 
@@ -104,3 +111,24 @@ def test_only_persona_of_old_settings():
     assert read_worn(root) == [
         PersonaFile(key="a.png", name="Ana", description="Me.", is_default=True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("root", "expected"),
+    [
+        ({}, Tags()),
+        ({"tags": 5, "tag_map": []}, Tags()),
+        (
+            {
+                "tags": [
+                    {"id": "a", "name": " Sea  folk "}, {"id": "b"}, {"name": "x"}, None,
+                    {"id": "c", "name": "Calm"},
+                ],
+                "tag_map": {"Luna.png": ["a", "c", "gone", 5], "Sol.png": ["b"], "Bo.png": None},
+            },
+            Tags({"a": "Sea folk", "c": "Calm"}, {"Luna.png": ("Sea folk", "Calm")}),
+        ),
+    ],
+)  # fmt: skip
+def test_tags_are_read(root, expected):
+    assert read_tags(root) == expected

@@ -1,0 +1,1 @@
+"""Credits in the resource API."""

@@ -1,0 +1,1 @@
+"""Characters in the resource API: how a person likes one to answer."""

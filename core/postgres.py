@@ -1,0 +1,167 @@
+"""The PostgreSQL of `core.prepared`: statements prepared once a connection, several in one trip.
+
+Straight through libpq, which psycopg hands out: its cursors take several times the work that a
+small statement does. Everything else of the connection (transactions, types that are read,
+errors) is psycopg's.
+"""
+
+import itertools
+import select
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from psycopg import Connection, Error, OperationalError
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+
+Statement = tuple[str, Sequence[Any]]
+Call = tuple[bytes, Any]
+"""The name of a prepared statement and the texts of its values, None for NULL."""
+_GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+
+_names: WeakKeyDictionary["Connection[Any]", dict[str, bytes]] = WeakKeyDictionary()
+_numbers: Final = itertools.count()
+
+
+class Done(NamedTuple):
+    """What a statement gave: like a cursor, but read already."""
+
+    rows: list[Any]
+    rowcount: int
+
+    def fetchall(self) -> list[Any]:
+        return self.rows
+
+    def fetchone(self) -> Any:
+        return self.rows[0] if self.rows else None
+
+
+def run(connection: "Connection[Any]", statements: Sequence[Statement]) -> list[Done]:
+    """Make these statements, in this order and in one trip. Raises psycopg's errors.
+
+    Outside of autocommit a transaction that has to begin does so in the same trip. An error
+    leaves those after it undone.
+    """
+    calls: list[Call] = [(_name(connection, sql), _texts(values)) for sql, values in statements]
+    begins = not connection.autocommit and _is_idle(connection)
+    if len(calls) == 1 and not begins:
+        name, texts = calls[0]
+        results = [connection.pgconn.exec_prepared(name, texts)]
+    else:
+        results = _piped(connection, calls, begins=begins)
+    for result in results:
+        if result.status not in _GOOD:
+            raise _error(connection, result)
+    return [_done(connection, result) for result in results[int(begins) :]]
+
+
+def _error(connection: "Connection[Any]", result: Any) -> Error:
+    if connection.pgconn.status == ConnStatus.BAD:
+        return OperationalError(result.get_error_message())
+    return error_from_result(result, connection.info.encoding)
+
+
+def _is_idle(connection: "Connection[Any]") -> bool:
+    return connection.pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def _piped(connection: "Connection[Any]", calls: Sequence[Call], *, begins: bool) -> list[Any]:
+    """The results of all, or of as many as came before the connection was lost."""
+    wire = connection.pgconn
+    wire.enter_pipeline_mode()
+    if begins:
+        wire.send_query_params(_begin(connection), None)
+    for name, values in calls:
+        wire.send_query_prepared(name, values)
+    wire.pipeline_sync()
+    _send(wire)
+    results = list(_results(wire, len(calls) + begins))
+    wire.exit_pipeline_mode()
+    return results
+
+
+def _send(wire: Any) -> None:
+    """Hand everything over. What the server answers meanwhile is read, or it would stop reading."""
+    poll = select.poll()
+    poll.register(wire.socket, select.POLLIN | select.POLLOUT)
+    while wire.flush():
+        if any(event & ~select.POLLOUT for _, event in poll.poll()):
+            wire.consume_input()
+
+
+def _results(wire: Any, count: int) -> Iterator[Any]:
+    """One result for each statement, in order, then the end of the trip."""
+    poll = select.poll()
+    poll.register(wire.socket, select.POLLIN)
+
+    def following() -> Any:
+        while wire.is_busy():
+            poll.poll()
+            wire.consume_input()
+        return wire.get_result()
+
+    for _ in range(count):
+        result = following()
+        if result is None:
+            raise OperationalError(wire.get_error_message())
+        yield result
+        following()
+    following()
+
+
+def _begin(connection: "Connection[Any]") -> bytes:
+    level = connection.isolation_level
+    return f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}".encode() if level else b"BEGIN"
+
+
+def _name(connection: "Connection[Any]", sql: str) -> bytes:
+    """The name under which this connection has the statement. The server infers its types."""
+    names = _names.setdefault(connection, {})
+    found = names.get(sql)
+    if found is None:
+        found = f"reverie_{next(_numbers)}".encode()
+        result = connection.pgconn.prepare(found, _for_server(sql))
+        if result.status not in _GOOD:
+            raise _error(connection, result)
+        names[sql] = found
+    return found
+
+
+@lru_cache(maxsize=512)
+def _for_server(sql: str) -> bytes:
+    """Django's placeholders as the server's numbered ones."""
+    first, *rest = sql.replace("%%", "\0").split("%s")
+    numbered = "".join(f"${number}{piece}" for number, piece in enumerate(rest, 1))
+    return (first + numbered).replace("\0", "%").encode()
+
+
+def _texts(values: Sequence[Any]) -> list[bytes | None]:
+    return [
+        value.encode() if type(value) is str else None if value is None else _text(value)
+        for value in values
+    ]
+
+
+def _text(value: Any) -> bytes:
+    """A value as the server reads it."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, bool):
+        return b"t" if value else b"f"
+    if isinstance(value, int):
+        return b"%d" % value
+    if isinstance(value, datetime):
+        return value.isoformat().encode()
+    raise TypeError(f"a prepared statement takes no {type(value).__name__}")
+
+
+def _done(connection: "Connection[Any]", result: Any) -> Done:
+    if not result.ntuples:
+        return Done([], result.command_tuples or 0)
+    reader = Transformer(connection)
+    reader.set_pgresult(result)
+    return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)

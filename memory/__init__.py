@@ -1,0 +1,1 @@
+"""What characters remember: notebooks, memories, summaries, and how they are found again."""
