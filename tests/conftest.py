@@ -12,7 +12,6 @@ from redis import Redis
 from accounts.keys import issue_key
 from accounts.models import Scope, User
 from billing.invariants import check
-from billing.limits import shared
 from core.ids import new_uid
 from llm.models import Model
 from tests.factories import CharacterFactory, ModelFactory, UserFactory
@@ -185,9 +184,9 @@ def shop(settings: Any, monkeypatch: pytest.MonkeyPatch) -> FakeStripe:
 
 
 @pytest.fixture
-def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
-    """The suite's Redis, where this test alone counts under `shared.PREFIX`."""
-    monkeypatch.setattr(shared, "PREFIX", f"test:{new_uid()}:")
+def redis(settings: Any) -> Iterator[Redis]:
+    """The suite's Redis, where this test alone counts under `settings.REDIS_PREFIX`."""
+    settings.REDIS_PREFIX = f"test-{new_uid()}"
     client = Redis.from_url(REDIS_URL)
     yield client
     client.close()

@@ -2,9 +2,12 @@
 
 import os
 import tempfile
+import uuid
 
 os.environ["REVERIE_DATA"] = tempfile.mkdtemp(prefix="reverie-tests-")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+# Of its own for each process: an order to end turns would reach all that share a Redis.
+os.environ["REVERIE_REDIS_PREFIX"] = f"tests-{uuid.uuid4().hex}"
 os.environ.setdefault("REVERIE_SECRET_KEY", "a-secret-for-tests-only-" * 3)
 
 from reverie.settings import *  # noqa: F403

@@ -14,7 +14,6 @@ from redis.retry import Retry
 from billing.limits.rules import BUCKET_SECONDS, BUCKETS, Rule, Seat, Verdict, Window
 
 TIMEOUT_SECONDS: Final = 0.5
-PREFIX: Final = "reverie:limits:"
 _MICRO: Final = 1_000_000
 
 # KEYS: the site's buckets, a list for each rule (newest first), a sorted set if a seat is asked
@@ -111,9 +110,10 @@ return redis.call('PEXPIRE', KEYS[1], math.ceil(lasts / 1000))
 
 
 class RedisStore:
-    """Raises `redis.RedisError` when Redis does not answer."""
+    """Raises `redis.RedisError` when Redis does not answer. Its keys begin with `prefix`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, prefix: str) -> None:
+        self._prefix = f"{prefix}:limits:"
         self._redis: Redis = Redis.from_url(
             url,
             socket_timeout=TIMEOUT_SECONDS,
@@ -127,12 +127,12 @@ class RedisStore:
     def take(
         self, rules: Sequence[Rule], seat: Seat | None = None, *, counts: bool = True
     ) -> Verdict:
-        keys = [f"{PREFIX}site", *(PREFIX + rule.key for rule in rules)]
+        keys = [f"{self._prefix}site", *(self._prefix + rule.key for rule in rules)]
         args: list[Any] = [int(counts), BUCKET_SECONDS, BUCKETS, len(rules)]
         for rule in rules:
             args += (rule.limit, int(rule.seconds * _MICRO), rule.calm)
         if seat is not None:
-            keys.append(PREFIX + seat.key)
+            keys.append(self._prefix + seat.key)
             args += (seat.limit, seat.uid, int(seat.seconds * _MICRO))
         refused, wait, seats, load, answer = self._take(keys=keys, args=args)
         is_counted = counts and not refused
@@ -153,7 +153,7 @@ class RedisStore:
         )
 
     def renew(self, seat: Seat) -> None:
-        self._renew(keys=[PREFIX + seat.key], args=[seat.uid, int(seat.seconds * _MICRO)])
+        self._renew(keys=[self._prefix + seat.key], args=[seat.uid, int(seat.seconds * _MICRO)])
 
     def release(self, seat: Seat) -> None:
-        self._redis.zrem(PREFIX + seat.key, seat.uid)
+        self._redis.zrem(self._prefix + seat.key, seat.uid)

@@ -27,7 +27,7 @@ _rests_until = 0.0
 
 @lru_cache(maxsize=1)
 def _store(url: str) -> Store:
-    return RedisStore(url) if url else MemoryStore()
+    return RedisStore(url, settings.REDIS_PREFIX) if url else MemoryStore()
 
 
 def reset() -> None:

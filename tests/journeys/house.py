@@ -57,6 +57,7 @@ class House:
             "DJANGO_SETTINGS_MODULE": "reverie.settings",
             "PORT": str(self.port),
             "HOST": "127.0.0.1",
+            "REVERIE_REDIS_PREFIX": f"house-{uuid.uuid4().hex}",
             **_own_database(),
             **environment,
         }
@@ -134,7 +135,7 @@ class House:
 
 
 def _own_database() -> dict[str, str]:
-    """On PostgreSQL each house gets a database of its own; Redis is shared, ids are not."""
+    """On PostgreSQL each house gets a database of its own; a Redis is shared, its names are not."""
     url = os.environ.get("DATABASE_URL", "")
     if not url:
         return {}

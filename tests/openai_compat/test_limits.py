@@ -7,11 +7,11 @@ import time
 import httpx
 import orjson
 import pytest
+from django.conf import settings
 from django.db import connections
 
 from billing import corrections, ledger
 from billing.invariants import check
-from billing.limits import shared
 from billing.limits.changes import set_budgets
 from billing.models import MICRO, Account, Charge, Hold, Plan
 from chats import services, turns
@@ -338,7 +338,7 @@ async def test_with_redis_the_answers_are_the_same(wire, luna, owner, provider, 
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [told(answer)[:2] for answer in answers] == [("2", "1"), ("2", "0"), ("2", "0")]
-    assert redis_limits.zcard(f"{shared.PREFIX}seats:{owner.pk}") == 0
+    assert redis_limits.zcard(f"{settings.REDIS_PREFIX}:limits:seats:{owner.pk}") == 0
 
 
 async def test_a_refusal_reaches_openais_shape_byte_for_byte(wire, luna, provider):

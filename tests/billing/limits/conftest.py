@@ -1,6 +1,7 @@
 """Both stores, behind one fixture: Redis where the suite has one."""
 
 import pytest
+from django.conf import settings
 
 from billing.limits.memory import MemoryStore
 from billing.limits.rules import Store
@@ -35,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     if request.param == "memory":
         return MemoryStore()
     request.getfixturevalue("redis")
-    return RedisStore(REDIS_URL)
+    return RedisStore(REDIS_URL, settings.REDIS_PREFIX)
 
 
 @pytest.fixture

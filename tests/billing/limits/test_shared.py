@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from billing.limits import shared
 from billing.limits.rules import Rule, Seat
 from billing.limits.shared import RedisStore
 from tests.real_redis import REDIS_URL, needs_redis
@@ -20,7 +19,7 @@ import sys, time
 from billing.limits.rules import Rule
 from billing.limits.shared import RedisStore
 url, key, limit, seconds, start = sys.argv[1:]
-store = RedisStore(url)
+store = RedisStore(url, "tests")
 rule = Rule(name="requests", key=key, limit=int(limit), seconds=float(seconds))
 store.take([rule], counts=False)
 for number in range(300):
@@ -57,16 +56,16 @@ def test_two_processes_go_on_as_the_window_slides(redis, someone):
 
 
 def test_a_clock_that_was_put_back_locks_nobody_out(redis, someone):
-    store, rule = RedisStore(REDIS_URL), Rule(name="r", key=someone, limit=1)
+    store, rule = RedisStore(REDIS_URL, "tests"), Rule(name="r", key=someone, limit=1)
     tomorrow = 10**6 * (redis.time()[0] + 86_400)
-    redis.lpush(f"{shared.PREFIX}{someone}", tomorrow)
+    redis.lpush(f"tests:limits:{someone}", tomorrow)
 
     assert store.take([rule]).refused == ""
     assert store.take([rule]).refused == "r"
 
 
 def test_a_clock_that_was_put_back_keeps_no_seat(redis, someone):
-    store, seat = RedisStore(REDIS_URL), Seat(key=someone, uid="dead", limit=1, seconds=30)
+    store, seat = RedisStore(REDIS_URL, "tests"), Seat(key=someone, uid="dead", limit=1, seconds=30)
     store.take([], seat)
     [name] = redis.keys(f"*{someone}")
     redis.zadd(name, {"dead": 10**6 * (redis.time()[0] + 86_400)})
@@ -77,11 +76,11 @@ def test_a_clock_that_was_put_back_keeps_no_seat(redis, someone):
 
 @pytest.mark.parametrize("kind", ["rule", "seat", "site"])
 def test_every_key_goes_away_by_itself(redis, someone, kind):
-    store = RedisStore(REDIS_URL)
+    store = RedisStore(REDIS_URL, "tests")
     rule = Rule(name="r", key=f"rule:{someone}", limit=9, calm=5)
     seat = Seat(key=f"seat:{someone}", uid="a", limit=2, seconds=30)
     store.take([rule], seat)
     store.renew(seat)
 
     name = "site" if kind == "site" else f"{kind}:{someone}"
-    assert 0 < redis.pttl(f"{shared.PREFIX}{name}") <= 66_000
+    assert 0 < redis.pttl(f"tests:limits:{name}") <= 66_000
