@@ -12,7 +12,7 @@ from core.errors import NotFound
 from core.prepared import Select
 
 NAMESAKES_MOST = 50
-_IDENTITY = ("project_ptr_id", "uid", "name", "nickname", "owner_id", "visibility", "number")
+IDENTITY = ("project_ptr_id", "uid", "name", "nickname", "owner_id", "visibility", "number")
 """What a turn needs to know of a character; its texts come from `characters.spoken`."""
 
 
@@ -36,7 +36,7 @@ def listed_for(user: User) -> QuerySet[Character]:
 def _listed_as(user: int, name: str) -> QuerySet[Character]:
     public = Q(visibility=Project.Visibility.PUBLIC)
     rows = Character.objects.alias(shouted=Upper("name")).filter(shouted=name, trashed_at=None)
-    return rows.filter(Q(owner_id=user) | public).only(*_IDENTITY)[:NAMESAKES_MOST]
+    return rows.filter(Q(owner_id=user) | public).only(*IDENTITY)[:NAMESAKES_MOST]
 
 
 _named: Select[Character] = Select(_listed_as, user=int, name=str)

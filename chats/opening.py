@@ -19,6 +19,7 @@ from billing import ledger
 from billing.limits.terms import for_key
 from billing.pricing import price
 from characters.models import Character
+from characters.queries import IDENTITY
 from chats import context, exchanges, recovery, remembering, tree
 from chats.asking import Asking, ask
 from chats.models import Chat, Message, Turn
@@ -33,6 +34,14 @@ from engine.types import Sampling
 from llm.registry import ModelSpec
 
 PROMPT_MARGIN_PERCENT = 25
+_LEFT_OUT = (
+    *("title", "draft", "last_line", "forked_from", "created_at"),
+    *("scenario__title", "scenario__greeting", "scenario__created_at", "notebook__created_at"),
+)
+_TEXTS = tuple(
+    f"character__{field.name}" for field in Character._meta.fields if field.attname not in IDENTITY
+)
+"""Of a character: what it says and is comes from `characters.spoken`."""
 
 
 class Busy(Conflict):
@@ -330,13 +339,14 @@ def hold_for(spec: ModelSpec, prompt_tokens: int, reply_tokens: int) -> int:
 
 
 def _chats(*joined: str) -> "QuerySet[Chat]":
-    """Chats with what a prompt needs, to be locked."""
-    return Chat.objects.select_for_update(of=("self",)).select_related(
-        "scenario", "notebook", *joined
-    )
+    """Chats with what a turn needs of them, to be locked."""
+    rows = Chat.objects.select_for_update(of=("self",))
+    return rows.select_related("scenario", "notebook", *joined).defer(*_LEFT_OUT)
 
 
-_by_uid: Select[Chat] = Select(lambda uid: _chats("character").filter(uid=uid), uid=str)
+_by_uid: Select[Chat] = Select(
+    lambda uid: _chats("character").defer(*_LEFT_OUT, *_TEXTS).filter(uid=uid), uid=str
+)
 _by_lane: Select[Chat] = Select(
     lambda lane: _chats().filter(lane_key=lane, trashed_at=None), lane=str
 )

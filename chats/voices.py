@@ -12,6 +12,7 @@ from llm import registry
 from llm.registry import ModelSpec
 
 CHARS_PER_TOKEN_MOST: Final = 8
+_OF_MODEL: Final = ("model__slug", "model__free")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,9 @@ class Voice(NamedTuple):
 preference_row: Select[CharacterPreference] = Select(
     lambda user, character: CharacterPreference.objects.filter(
         user_id=user, character_id=character
-    ).select_related("model"),
+    )
+    .select_related("model")
+    .only("nsfw_intensity", "narration_style", "response_length", "sampling", *_OF_MODEL),
     user=int,
     character=int,
 )

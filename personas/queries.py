@@ -8,6 +8,10 @@ from core.prepared import Read, Select, read_together
 from personas.models import Persona
 
 
+_UNSPOKEN = ("title", "attributes", "unknown", "created_at", "updated_at")
+"""What no prompt needs of a persona."""
+
+
 def owned_by(user: User) -> QuerySet[Persona]:
     return Persona.objects.filter(owner=user)
 
@@ -42,7 +46,7 @@ def _worn(user: int, character: str, chosen: str) -> QuerySet[Persona]:
         output_field=IntegerField(),
     )
     rows = Persona.objects.filter(Q(uid=chosen) | locked | Q(is_default=True), owner_id=user)
-    return rows.order_by(rank, "uid")[:1]
+    return rows.order_by(rank, "uid").defer(*_UNSPOKEN)[:1]
 
 
 _wears: Select[Persona] = Select(_worn, user=int, character=str, chosen=str)

@@ -203,6 +203,11 @@ JOBS: dict[str, str] = {
 AUTH_USER_MODEL = "accounts.User"
 # What is read with a key, in the same statement: the plan says what its person may do.
 KEY_JOINED = ("user", "user__account__plan")
+KEY_LEFT_OUT = (
+    *("prefix", "old_prefix", "last_used_ip", "created_at"),
+    *(f"user__{name}" for name in ("password", "email", "bio", "avatar", "last_login")),
+    *("user__created_at", "user__account__created_at", "user__account__plan__price_id"),
+)
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -6,6 +6,7 @@ that it is none that ran before. Synchronous, and where Redis counts a trip each
 
 import math
 import time
+from secrets import token_hex
 from typing import Final
 
 from django.conf import settings
@@ -17,7 +18,6 @@ from billing.limits.rules import Rule, Seat, Verdict, Window
 from billing.limits.terms import Terms, terms_of
 from core import metrics
 from core.errors import RateLimited
-from core.ids import new_uid
 
 SEAT_RETRY_SECONDS: Final = 2
 
@@ -93,7 +93,7 @@ class Admission:
     def _wanted_seat(self, user_id: int) -> Seat | None:
         if self._seat is not None or self._terms is None or not self._terms.concurrency:
             return None
-        return seat_of(user_id, self._terms.concurrency, new_uid())
+        return seat_of(user_id, self._terms.concurrency, token_hex(12))
 
     def _ask(self, rules: list[Rule], seat: Seat | None) -> None:
         if not rules and seat is None:
