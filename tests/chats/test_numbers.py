@@ -163,6 +163,28 @@ def test_what_was_included_is_that_of_the_newest_reply_before(chat, narrow):
     assert reply.position < before.position
 
 
+def test_the_version_that_is_shown_tells_what_was_included(chat, narrow):
+    in_narrow = talk(chat, 12)
+    Model.objects.update(context_tokens=16_000)
+    registry.reset()
+    in_wide = again(chat)
+    assert asked(chat)[1] == "0"
+
+    services.step_version(user=chat.user, message_uid=in_wide.uid, step=-1)
+
+    kept = Turn.objects.get(uid=in_narrow.turn).manifest["first_included"]
+    assert kept > 0
+    assert asked(chat)[1] == str(kept)
+
+
+def test_replies_that_were_not_written_here_are_passed_over(chat):
+    _, reply = say(chat)
+    place = tree.Place(reply.uid, reply.position + 1)
+    tree.add(place, chat_id=chat.uid, role="assistant", content="By another hand.")
+
+    assert asked(chat) == ["4", "0", "", ""]
+
+
 def test_hidden_messages_are_not_included(chat):
     Message.objects.filter(chat=chat, position=0).update(hidden=True)
     say(chat)
