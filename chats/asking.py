@@ -53,7 +53,12 @@ def ask(moment: Moment, asked: Sampling) -> Asking:
     extra = _with_tools(asked.extra, offer)
     beside = _tokens(calls) + _tokens_of_tools(extra)
     composed = context.compose(
-        moment._replace(path=path, tokens_beside=beside, lists_handles=offer is not None)
+        moment._replace(
+            path=path,
+            tokens_beside=beside,
+            after=moment.path[-1].uid if moment.path else None,
+            lists_handles=offer is not None,
+        )
     )
     if offer is not None:
         offer = msgspec.structs.replace(offer, listed=memory_tools.by_handle(_listed(composed)))

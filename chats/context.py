@@ -12,6 +12,7 @@ from characters.spoken import Spoken, spoken
 from chats import calling, recalling
 from chats.calling import Asked
 from chats.models import Chat, Turn
+from chats.numbers import FIRST_INCLUDED, Numbers, first_in
 from chats.recalling import Called
 from chats.settings import note_of
 from chats.state import State, state_of
@@ -57,8 +58,9 @@ class Moment(NamedTuple):
 
     `path` ends with what is answered; `reply_uid` is the message that will be written. `is_again`
     says that the chat shows messages below the path. `tokens_beside` go to the model besides the
-    prompt: tools, and what they answered. `lists_handles` says whether memories are listed with
-    what tools call them by. `meaning` is what is answered as a vector.
+    prompt: tools, and what they answered; `after` is the last message before the reply, these
+    calls among them. `lists_handles` says whether memories are listed with what tools call them
+    by. `meaning` is what is answered as a vector.
     """
 
     chat: Chat
@@ -73,6 +75,7 @@ class Moment(NamedTuple):
     prefill: str = ""
     is_again: bool = False
     tokens_beside: int = 0
+    after: str | None = None
     lists_handles: bool = False
     meaning: Question | None = None
 
@@ -130,6 +133,7 @@ def compose(moment: Moment) -> Composed:
     after = state.after(prompt.changes, found.state if found else Timed())
     record = _manifest(prompt, bound, found, expand, person)
     record |= recalling.record_of(called, prompt)
+    record[FIRST_INCLUDED] = first_in(prompt, moment.path)
     return Composed(prompt, after, record, due_to(parts.summaries, prompt.leaving))
 
 
@@ -235,6 +239,13 @@ def _macros(
 ) -> MacroContext:
     chat, card, path = moment.chat, voice.parts, moment.path
     last = {node.role: node.content for node in path[-8:]}
+    numbers = Numbers(
+        chat=chat.uid,
+        path=path,
+        reply=moment.reply_uid,
+        after=moment.after,
+        is_again=moment.is_again,
+    )
     return MacroContext(
         char=card.spoken_name,
         user=_name(moment.user, person),
@@ -253,6 +264,9 @@ def _macros(
         last_user_message=last.get("user", ""),
         last_char_message=last.get("assistant", ""),
         last_message_id=path[-1].position if path else None,
+        first_included_message_id=numbers.first_included,
+        current_swipe_id=numbers.current_swipe,
+        last_swipe_id=numbers.last_swipe,
         summary=story_so_far(story) if story else "",
         authors_note=note.text if note else "",
         now=moment.now,

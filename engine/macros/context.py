@@ -1,9 +1,13 @@
 """What macros read, and what comes out of expanding a text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
+
+
+def unknown() -> None:
+    """What nobody looked up."""
 
 
 class MacroContext(msgspec.Struct, frozen=True):
@@ -12,7 +16,8 @@ class MacroContext(msgspec.Struct, frozen=True):
     `now` is aware and in the reader's own time zone; without it time macros stay as written.
     `seed` is the chat's uid, `message` the uid of the message being written, `reroll` which
     try of it this is. `pick_seed` is changed only when somebody asks for new picks.
-    Swipe ids count from one. Variables of other chats must not be handed in.
+    Swipe ids count from one. What is a function has to be looked up: it is called only where a
+    text asks for it, and gives the same each time. Variables of other chats must not be handed in.
     """
 
     char: str
@@ -35,9 +40,9 @@ class MacroContext(msgspec.Struct, frozen=True):
     last_user_message: str = ""
     last_char_message: str = ""
     last_message_id: int | None = None
-    first_included_message_id: int | None = None
-    current_swipe_id: int | None = None
-    last_swipe_id: int | None = None
+    first_included_message_id: Callable[[], int | None] = unknown
+    current_swipe_id: Callable[[], int | None] = unknown
+    last_swipe_id: Callable[[], int | None] = unknown
     summary: str = ""
     authors_note: str = ""
     outlets: Mapping[str, str] = {}
