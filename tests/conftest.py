@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from django.db import connections
 from redis import Redis
@@ -20,6 +21,12 @@ from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.provider import FakeProvider
 from tests.fakes.stripe import FakeStripe
 from tests.real_redis import REDIS_URL
+
+# A machine that is busy makes no test wrong.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 # One connection per thread, also while an event loop runs in it: async tests share the
 # transaction of their fixtures.

@@ -230,7 +230,6 @@ def test_no_order_of_events_breaks_the_ledger(shop):
         settings=settings(
             max_examples=50,
             stateful_step_count=60,
-            deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),

@@ -98,9 +98,7 @@ def test_a_day_begins_at_midnight_of_the_zone(owner, zone, moment, day):
     assert days_of(owner, Span(date.fromisoformat(day), date.fromisoformat(day), zone)) == {day: 1}
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     zone=st.sampled_from(sorted(known_zones())),
     moments=st.lists(

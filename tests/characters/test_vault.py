@@ -130,9 +130,7 @@ unknown = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(members, unknown, st.text("ab ü\n", max_size=20))
 def test_edited_charx_keeps_files_and_unknown_fields(owner, files, fields, text):
     data = to_charx(read_card(zipped({"card.json": v3(**fields), **files})), picture())

@@ -394,7 +394,6 @@ def test_prompts_hold_only_what_their_branch_has_seen():
         settings=settings(
             max_examples=20,
             stateful_step_count=24,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -116,7 +116,6 @@ async def behave(steps: list[tuple[str, int, str]], secret: str, provider: FakeP
 @given(steps=STEPS)
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_request_loses_a_message(steps):

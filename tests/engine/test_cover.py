@@ -73,7 +73,7 @@ windows = st.sampled_from([1_000, 4_096, 8_192, 32_768, 131_072, 1_048_576])
 
 
 @given(chats, windows)
-@hypothesis(deadline=None, max_examples=60)
+@hypothesis(max_examples=60)
 def test_every_message_is_in_exactly_one_place(parts, window):
     budget = Budget(window, window // 8)
 
@@ -94,7 +94,7 @@ def test_every_message_is_in_exactly_one_place(parts, window):
 
 
 @given(chats, windows)
-@hypothesis(deadline=None, max_examples=60)
+@hypothesis(max_examples=60)
 def test_budget_holds_and_the_newest_user_message_stays(parts, window):
     budget = Budget(window, window // 8)
 
@@ -110,7 +110,7 @@ def test_budget_holds_and_the_newest_user_message_stays(parts, window):
 
 
 @given(chats, windows)
-@hypothesis(deadline=None, max_examples=30)
+@hypothesis(max_examples=30)
 def test_same_parts_give_the_same_prompt_whatever_order_summaries_come_in(parts, window):
     turned = msgspec.structs.replace(parts, summaries=parts.summaries[::-1])
 

@@ -142,7 +142,7 @@ def unhurried(bound, given_rules, moment, state):
     return activate(bound, given_rules, moment, state, count=words, clock=clock, explain=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bindings, rules, st.lists(scenes(), min_size=1, max_size=3))
 def test_scan_keeps_its_promises(bound, given_rules, at):
     state = State()
@@ -275,7 +275,7 @@ def _calls(one: Entry, messages: list[str], depth: int, added: str) -> bool:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(plain_entries, max_size=8, unique_by=lambda one: one.uid),
     st.lists(plain_texts, max_size=5),

@@ -128,7 +128,7 @@ def bare(book: Book) -> list[Entry]:
     return [replace(entry, unknown={}) for entry in book.entries]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st_books)
 def test_sillytavern_books_come_back_equal(value):
     found = read_book(as_json(value))
@@ -137,7 +137,7 @@ def test_sillytavern_books_come_back_equal(value):
     assert json.loads(write_book(found.book, "sillytavern")) == value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(v3_books)
 def test_character_books_come_back_equal(value):
     found = read_book(as_json(value))
@@ -149,7 +149,7 @@ def test_character_books_come_back_equal(value):
     assert json.loads(write_book(again, "lorebook_v3")) == standalone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(native_entries, max_size=4, unique_by=lambda entry: entry.uid))
 def test_character_books_hold_every_field_of_ours(entries):
     book = Book(name="B", entries=tuple(entries))
@@ -157,7 +157,7 @@ def test_character_books_hold_every_field_of_ours(entries):
     assert bare(read_book(write_book(book, "lorebook_v3")).book) == entries
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(v3_books, native_entries)
 def test_any_edit_wins_in_a_character_book(value, other):
     book = read_book(as_json(value)).book
@@ -168,7 +168,7 @@ def test_any_edit_wins_in_a_character_book(value, other):
     assert bare(again) == [replace(entry, unknown={}) for entry in edited]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st_books, native_entries)
 def test_any_edit_wins_in_a_sillytavern_book(value, other):
     book = read_book(as_json(value)).book
@@ -180,7 +180,7 @@ def test_any_edit_wins_in_a_sillytavern_book(value, other):
     assert bare(again) == [replace(entry, unknown={}) for entry in edited]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(native_entries, max_size=3, unique_by=lambda entry: entry.uid),
     st.sampled_from(list(FORMATS)),
@@ -193,14 +193,14 @@ def test_second_reading_finds_what_the_first_found(entries, form):
     assert second.book == first.book
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(text, json_values), st.dictionaries(text, json_values))
 def test_difference_restores(written, was):
     assert restored(written, difference(written, was)) == was
     assert difference(was, was) == {}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text("ab*?/\\.é話 ", max_size=8))
 def test_wildcards_come_back(key):
     made = patterns.from_wildcards(key)
@@ -242,7 +242,7 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
     return bytes(out)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from([*ST_ENTRY, *V3_ENTRY, *RISU["data"][0]]), json_values),
     st.sampled_from(["sillytavern", "list", "agnai", "risu", "novelai"]),

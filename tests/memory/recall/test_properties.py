@@ -1,6 +1,6 @@
 """What holds for any turns: order of arrival, cuts and storage never change an answer."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.recall import Index, Turn, analyse, pack, unpack
@@ -42,7 +42,6 @@ def index_of(analysed):
 
 
 @given(TURNS, QUESTIONS, st.integers(0, 8))
-@settings(deadline=None)
 def test_pieces_cuts_and_storage_change_nothing(turns, question, at):
     analysed = numbered(turns)
     expected = index_of(analysed).search(question)
@@ -57,7 +56,6 @@ def test_pieces_cuts_and_storage_change_nothing(turns, question, at):
 
 
 @given(TURNS, QUESTIONS, st.integers(0, 8))
-@settings(deadline=None)
 def test_nothing_from_behind_the_limit_is_seen(turns, question, before):
     analysed = numbered(turns)
     seen = index_of(analysed).search(question, before=before)
@@ -65,7 +63,6 @@ def test_nothing_from_behind_the_limit_is_seen(turns, question, before):
 
 
 @given(TURNS, QUESTIONS, st.integers(1, 8))
-@settings(deadline=None)
 def test_hits_are_distinct_ordered_and_bounded(turns, question, k):
     hits = index_of(numbered(turns)).search(question, k=k)
     found = [hit.ids for hit in hits]
