@@ -74,6 +74,13 @@ def _fresh_process_caches(request: Any) -> Iterator[None]:
 
 
 @pytest.fixture
+def no_rereading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process knows of models and plans stays fresh: for tests that count statements."""
+    monkeypatch.setattr("llm.registry.FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("billing.limits.terms.FRESH_SECONDS", 3600.0)
+
+
+@pytest.fixture
 def model(db: None) -> Model:
     """The default model: one credit a token, answered by whatever `provider` scripts."""
     return ModelFactory(slug="test/model", provider__slug="fake", is_default=True)

@@ -141,7 +141,12 @@ def test_memories_are_asked_for_once_a_version(
 
 
 def test_turn_counts_no_more_queries_with_memories_than_without(
-    owner, luna, provider, django_capture_on_commit_callbacks, django_assert_max_num_queries
+    owner,
+    luna,
+    provider,
+    no_rereading,
+    django_capture_on_commit_callbacks,
+    django_assert_max_num_queries,
 ):
     """The whole first hop, as the second turn of a process makes it."""
     chat = services.start_chat(user=owner, character=luna)

@@ -23,7 +23,7 @@ OUTCOME = Outcome(
 
 
 @pytest.fixture
-def turn(secret, luna, provider):
+def turn(secret, luna, provider, no_rereading):
     """Opens and closes one turn in the lane of `secret` with Luna, which exists already."""
 
     def run(opening, closing):
