@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from django.db.models import Q
@@ -104,7 +105,7 @@ class Missing(NamedTuple):
 
 _specs: dict[str, ModelSpec] = {}
 _default_off: str = ""
-_read_at = -FRESH_SECONDS
+_read_at = -inf
 _forgotten = 0
 _providers: dict[tuple[int, ProviderSpec], EngineProvider] = {}
 _instead: dict[str, EngineProvider] = {}
@@ -115,7 +116,7 @@ def forget() -> None:
     """Read the tables again at the next look."""
     global _forgotten, _read_at  # noqa: PLW0603 - the cache belongs to the process
     _forgotten += 1
-    _read_at = -FRESH_SECONDS
+    _read_at = -inf
 
 
 def reset() -> None:
@@ -151,7 +152,7 @@ def _all() -> dict[str, ModelSpec]:
         _specs = dict(sorted(specs.items()))
         _default_off = off
         # What was read while it was to be forgotten may be old: it serves this once.
-        _read_at = now if forgotten == _forgotten else -FRESH_SECONDS
+        _read_at = now if forgotten == _forgotten else -inf
     return _specs
 
 
