@@ -123,9 +123,7 @@ def _choose_none(chat_uid: str, place: Place) -> None:
 
 def _at(chat_uid: str, place: Place) -> "QuerySet[Message]":
     """All versions at a place. By its depth too, which has an index with the chat."""
-    return Message.objects.filter(
-        chat_id=chat_uid, position=place.position, parent_id=place.parent
-    )
+    return Message.objects.filter(chat_id=chat_uid, position=place.position, parent_id=place.parent)
 
 
 def choose(message: Message) -> None:
