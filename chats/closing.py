@@ -48,7 +48,7 @@ _end_turn = Update(
 
 def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     """End a turn in one transaction. Doing it twice changes nothing the second time."""
-    with whole():
+    with whole(savepoint=False):
         amount = _settle(opened, outcome)
         if not opened.chat_uid:
             return Closed(message_uid="", amount_micro=amount, version=0)

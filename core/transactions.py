@@ -36,9 +36,6 @@ def _is_plain(database: Any) -> bool:
     )
 
 
-def whole() -> Atomic:
-    """`transaction.atomic(savepoint=False)` for what every reply does: a hop of a turn.
-
-    An error within another transaction marks that one to be rolled back.
-    """
-    return _Whole(DEFAULT_DB_ALIAS, savepoint=False, durable=False)
+def whole(*, savepoint: bool = True) -> Atomic:
+    """`transaction.atomic` for what every reply does: a hop of a turn."""
+    return _Whole(DEFAULT_DB_ALIAS, savepoint=savepoint, durable=False)

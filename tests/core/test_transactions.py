@@ -60,10 +60,20 @@ def test_a_block_within_can_fail_by_itself():
     assert handles() == ["ann", "bob"]
 
 
-def test_an_error_within_another_transaction_marks_that_one():
+def test_within_another_transaction_an_error_takes_back_its_own_part():
     with transaction.atomic():
         add("ann")
-        with pytest.raises(ValueError, match="no"), whole():
+        with pytest.raises(IntegrityError), whole():
+            add("ann")
+        add("bob")
+
+    assert handles() == ["ann", "bob"]
+
+
+def test_without_a_savepoint_an_error_marks_the_transaction_around_it():
+    with transaction.atomic():
+        add("ann")
+        with pytest.raises(ValueError, match="no"), whole(savepoint=False):
             raise ValueError("no")
         assert connection.needs_rollback is True
 
