@@ -100,7 +100,9 @@ class Hold(models.Model):
         VOIDED = "voided"
 
     key = models.CharField(max_length=100, unique=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="holds")
+    account = models.ForeignKey(
+        Account, db_index=False, on_delete=models.PROTECT, related_name="holds"
+    )
     api_key = models.CharField(max_length=24, blank=True, default="")
     amount_micro = models.BigIntegerField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
@@ -109,8 +111,11 @@ class Hold(models.Model):
 
     class Meta:
         indexes = (
+            # The open ones are few: also without an account they are soon looked through.
             models.Index(
-                fields=("expires_at",), condition=Q(state="open"), name="billing_open_holds"
+                fields=("account", "expires_at"),
+                condition=Q(state="open"),
+                name="billing_holds_open",
             ),
         )
         constraints = (
@@ -138,7 +143,9 @@ class LedgerEntry(models.Model):
         ADJUSTMENT = "adjustment"
 
     key = models.CharField(max_length=120, unique=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries")
+    account = models.ForeignKey(
+        Account, db_index=False, on_delete=models.PROTECT, related_name="entries"
+    )
     kind = models.CharField(max_length=12, choices=Kind.choices)
     amount_micro = models.BigIntegerField()
     # Few rows have one of these, and every turn writes a row: their indexes are partial.
@@ -209,7 +216,9 @@ class Charge(models.Model):
     """
 
     key = models.CharField(max_length=100, unique=True)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="charges")
+    account = models.ForeignKey(
+        Account, db_index=False, on_delete=models.PROTECT, related_name="charges"
+    )
     model = models.CharField(max_length=200)
     prompt_tokens = models.PositiveIntegerField()
     cached_tokens = models.PositiveIntegerField(default=0)
@@ -241,7 +250,7 @@ class Usage(models.Model):
 
     key = models.CharField(max_length=100, unique=True)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="usage"
+        settings.AUTH_USER_MODEL, db_index=False, on_delete=models.CASCADE, related_name="usage"
     )
     api_key = models.CharField(max_length=24, blank=True)
     surface = models.CharField(max_length=8)

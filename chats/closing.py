@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -13,6 +12,7 @@ from chats.models import Chat, Message, Revision, Turn
 from chats.services import line_of
 from chats.values import Closed, Opened, Outcome
 from core.prepared import Update, Write, write_together
+from core.transactions import whole
 
 _FREE: dict[str, Any] = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
 _release = Update(
@@ -48,7 +48,7 @@ _end_turn = Update(
 
 def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     """End a turn in one transaction. Doing it twice changes nothing the second time."""
-    with transaction.atomic(savepoint=False):
+    with whole(savepoint=False):
         amount = _settle(opened, outcome)
         if not opened.chat_uid:
             return Closed(message_uid="", amount_micro=amount, version=0)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.keys import authenticate
@@ -23,6 +23,7 @@ from chats.values import Existing, Opened, Request
 from chats.voices import voice_of
 from core.errors import Conflict, Invalid
 from core.ids import new_uid
+from core.transactions import whole
 from engine.tokens import default_counter
 from engine.types import ChatMessage, GenerationRequest, Sampling
 from llm.registry import ModelSpec
@@ -93,7 +94,7 @@ def open_inbound(inbound: Inbound, question: Question | None = None) -> Opened |
     if not inbound.store:
         return _open_traceless(inbound, key, target)
     try:
-        with transaction.atomic():
+        with whole():
             return _open_stored(inbound, key, target, chat, question)
     except IntegrityError as error:
         # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the

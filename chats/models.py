@@ -36,7 +36,7 @@ class Chat(models.Model):
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chats"
+        settings.AUTH_USER_MODEL, db_index=False, on_delete=models.CASCADE, related_name="chats"
     )
     character = models.ForeignKey(
         "characters.Character", on_delete=models.PROTECT, related_name="chats"
@@ -71,7 +71,8 @@ class Chat(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=("user", "-active_at"), name="chats_chat_recent"),
-            models.Index(fields=("user", "character", "-active_at"), name="chats_chat_by_char"),
+            # Without `active_at`, which every turn moves.
+            models.Index(fields=("user", "character"), name="chats_chat_of_char"),
         )
 
     def __str__(self) -> str:
@@ -101,7 +102,9 @@ class Message(models.Model):
         PARTIAL = "partial"
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="messages")
+    chat = models.ForeignKey(
+        Chat, db_index=False, on_delete=models.CASCADE, related_name="messages"
+    )
     parent = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.CASCADE, related_name="replies"
     )
@@ -133,8 +136,9 @@ class Message(models.Model):
     class Meta:
         ordering = ("position", "uid")
         indexes = (
-            # Partial, because SQLite does not see that `WHERE active` means `active = 1`.
-            models.Index(fields=("chat", "position"), condition=Q(active=True), name="chats_path"),
+            # Serves the chat's key too. `active` is last, where SQLite can test `WHERE active`
+            # without a look at the row: it does not see that this means `active = 1`.
+            models.Index(fields=("chat", "position", "active"), name="chats_message_path"),
             models.Index(
                 fields=("trashed_at",), condition=Q(trashed_at__isnull=False), name="chats_trash"
             ),
@@ -219,9 +223,12 @@ class Turn(models.Model):
         CONTINUE = "continue"
 
     uid = models.CharField(primary_key=True, max_length=24, default=new_uid, editable=False)
-    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="turns")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
-    api_key = models.ForeignKey("accounts.ApiKey", null=True, blank=True, on_delete=models.SET_NULL)
+    # Every reply writes a row: no index that nobody searches by.
+    chat = models.ForeignKey(Chat, db_index=False, on_delete=models.CASCADE, related_name="turns")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, db_index=False, on_delete=models.CASCADE)
+    api_key = models.ForeignKey(
+        "accounts.ApiKey", null=True, blank=True, db_index=False, on_delete=models.SET_NULL
+    )
     surface = models.CharField(max_length=8, choices=Surface.choices)
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.REPLY)
     state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)

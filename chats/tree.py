@@ -45,6 +45,10 @@ def below(node: Node | Message | None) -> Place:
     return Place(None, 0) if node is None else Place(node.uid, node.position + 1)
 
 
+def _place_of(message: Message) -> Place:
+    return Place(message.parent_id, message.position)
+
+
 def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     """The shown path, newest first, as the fields of `Node`."""
     rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
@@ -110,16 +114,21 @@ def clear(chat_uid: str, place: Place) -> None:
     Message.objects.filter(chat_id=chat_uid, active=True, position__gte=place.position).update(
         active=False
     )
-    _choose_none(chat_uid, place.parent)
+    _choose_none(chat_uid, place)
 
 
-def _choose_none(chat_uid: str, parent: str | None) -> None:
-    Message.objects.filter(chat_id=chat_uid, parent_id=parent, chosen=True).update(chosen=False)
+def _choose_none(chat_uid: str, place: Place) -> None:
+    _at(chat_uid, place).filter(chosen=True).update(chosen=False)
+
+
+def _at(chat_uid: str, place: Place) -> "QuerySet[Message]":
+    """All versions at a place. By its depth too, which has an index with the chat."""
+    return Message.objects.filter(chat_id=chat_uid, position=place.position, parent_id=place.parent)
 
 
 def choose(message: Message) -> None:
     """Let this version be the one that is shown when its branch is."""
-    _choose_none(message.chat_id, message.parent_id)
+    _choose_none(message.chat_id, _place_of(message))
     Message.objects.filter(uid=message.uid).update(chosen=True)
 
 
@@ -134,18 +143,15 @@ def show(message: Message) -> None:
 
     What it follows must be shown.
     """
-    clear(message.chat_id, Place(message.parent_id, message.position))
+    clear(message.chat_id, _place_of(message))
     choose(message)
     Message.objects.filter(uid__in=_chosen_below(message.uid)).update(active=True)
 
 
 def versions(message: Message) -> list[Message]:
     """All versions of a message that are not in the trash, oldest first."""
-    return list(
-        Message.objects.filter(
-            chat_id=message.chat_id, parent_id=message.parent_id, trashed_at=None
-        ).order_by("uid")
-    )
+    rows = _at(message.chat_id, _place_of(message)).filter(trashed_at=None)
+    return list(rows.order_by("uid"))
 
 
 def trash(message_uid: str, *, at: datetime) -> tuple[str, int]:

@@ -51,7 +51,7 @@ _clock = _Clock()
 def new_uid() -> str:
     """A new id: 10 characters of milliseconds, then 14 random ones (70 bits)."""
     milliseconds, bits = _clock.tick()
-    return _encode(milliseconds, _TIME_CHARS) + _encode(bits, LENGTH - _TIME_CHARS)
+    return _encode(milliseconds << _RANDOM_BITS | bits, LENGTH)
 
 
 def first_uid(at: datetime) -> str:

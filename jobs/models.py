@@ -27,7 +27,11 @@ class Job(models.Model):
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=60)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="jobs"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        db_index=False,
+        on_delete=models.CASCADE,
+        related_name="jobs",
     )
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=8, choices=State.choices, default=State.QUEUED)

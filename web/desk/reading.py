@@ -175,7 +175,7 @@ def turns_of(user: User) -> QuerySet[Turn]:
         "surface", "kind", "state", "model", "prompt_tokens", "completion_tokens", "amount_micro",
         "error_code", "created_at",
     )  # fmt: skip
-    return Turn.objects.filter(user=user).only(*columns).order_by("-uid")
+    return Turn.objects.filter(chat__user=user).only(*columns).order_by("-uid")
 
 
 def _some(viewer: User, permission: str, rows: QuerySet[Any], most: int = _ROWS) -> Any:
