@@ -1,6 +1,7 @@
 """What a prompt is made of, before anything is counted or cut."""
 
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -10,6 +11,7 @@ from engine.recalled import Recalled
 Role = Literal["user", "assistant", "system"]
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 """Roles by the numbers that files and forms use."""
+_ROLE_OF: Final[dict[str, Role]] = {role[0]: role for role in ROLES}
 
 DEFAULT_MAIN_PROMPT: Final = (
     "You are {{char}}, in a conversation with {{user}}. Stay in character: speak, act and feel as"
@@ -45,6 +47,7 @@ class HistoryMessage(msgspec.Struct, frozen=True):
     """One message of the conversation. `uid` is for the manifest only.
 
     `position` is its place in the chat; without it, messages follow each other without a gap.
+    `tokens` is the size of its content, if that was counted already.
     """
 
     role: Role
@@ -52,6 +55,7 @@ class HistoryMessage(msgspec.Struct, frozen=True):
     uid: str = ""
     name: str | None = None
     position: int | None = None
+    tokens: int | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True):
@@ -188,13 +192,33 @@ class Line(msgspec.Struct, frozen=True):
     blocks: tuple[int, ...] = ()
 
 
+class Talk(msgspec.Struct, frozen=True):
+    """Messages of the chat that follow each other in the prompt: their uids, and the first
+    letter of each one's role. Most of a layout is this, and every turn keeps one."""
+
+    uids: tuple[str, ...]
+    roles: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What went into a prompt, block by block, what was left out, and how it was laid out."""
 
     blocks: tuple[Block, ...]
     budget_tokens: int
     total_tokens: int
-    layout: tuple[Line, ...] = ()
+    layout: tuple[Line | Talk, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
+
+
+def lines_of(layout: Iterable[dict[str, Any]]) -> list[Line]:
+    """A layout that was saved, message by message."""
+    lines: list[Line] = []
+    for saved in layout:
+        if "uids" in saved:
+            talk = zip(saved["uids"], saved["roles"], strict=True)
+            lines += [Line(_ROLE_OF[initial], uid) for uid, initial in talk]
+        else:
+            lines.append(msgspec.convert(saved, Line))
+    return lines

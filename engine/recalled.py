@@ -78,6 +78,7 @@ class Recall:
         self._most = tokens_most
         self._kept: list[int] = []
         self.cut: list[Cut] = []
+        self.has_items = bool(items)
 
     def fill(self, window: Collection[str] = ()) -> None:
         """Choose anew. Passages of which all messages are in the window are in the prompt."""
@@ -98,6 +99,8 @@ class Recall:
 
     @property
     def tokens(self) -> int:
+        if not self._kept:
+            return 0
         kinds = {self._lines[index][0].kind for index in self._kept}
         return sum(self._sizes[i] for i in self._kept) + sum(self._titles[k] for k in kinds)
 
