@@ -1,4 +1,8 @@
-"""What a prompt is made of, before anything is counted or cut."""
+"""What a prompt is made of, before anything is counted or cut.
+
+Of the small values a turn makes hundreds. They hold texts and numbers and so are in no circle:
+with `gc=False` the collector need not look at them.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Final, Literal
@@ -43,7 +47,7 @@ class CharacterParts(msgspec.Struct, frozen=True):
     greetings: tuple[str, ...] = ()
 
 
-class HistoryMessage(msgspec.Struct, frozen=True):
+class HistoryMessage(msgspec.Struct, frozen=True, gc=False):
     """One message of the conversation. `uid` is for the manifest only.
 
     `position` is its place in the chat; without it, messages follow each other without a gap.
@@ -91,7 +95,7 @@ class PersonaParts(msgspec.Struct, frozen=True):
     role: int = 0
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """A text that was called up from elsewhere, as it goes in. The lowest `order` is cut first,
     and `is_first_cut` ones before anything else."""
 
@@ -163,7 +167,7 @@ class Budget(msgspec.Struct, frozen=True):
         return max(0, self.context_tokens - self.reply_tokens)
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of the manifest: what it was, how large, and whether and why it was cut.
 
     `text` is exactly what went in or would have; history has none: its messages are named in
@@ -183,7 +187,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     uids: tuple[str, ...] = ()
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One message of the prompt as it was sent: a message of the chat by its uid, or the texts
     of `blocks` (indexes into the manifest's) with a blank line between two."""
 
@@ -192,7 +196,7 @@ class Line(msgspec.Struct, frozen=True):
     blocks: tuple[int, ...] = ()
 
 
-class Talk(msgspec.Struct, frozen=True):
+class Talk(msgspec.Struct, frozen=True, gc=False):
     """Messages of the chat that follow each other in the prompt: their uids, and the first
     letter of each one's role. Most of a layout is this, and every turn keeps one."""
 

@@ -70,11 +70,8 @@ class Recall:
     ) -> None:
         self._lines = [(item, line_of(item)) for item in items]
         self._sizes = [sized(line) for _, line in self._lines]
-        self._titles = {
-            kind: sized(title)
-            for kind, title in TITLES.items()
-            if any(i.kind == kind for i in items)
-        }
+        kinds = {item.kind for item in items}
+        self._titles = {kind: sized(TITLES[kind]) for kind in kinds}
         self._most = tokens_most
         self._kept: list[int] = []
         self.cut: list[Cut] = []
