@@ -11,6 +11,7 @@ import msgspec
 
 from characters.models import Character, CharacterVersion
 from engine.parts import ROLES, CharacterParts
+from engine.tokens import default_counter
 from lore.books import CompiledBook, compile_book
 from lore.formats import book_from_character_book
 
@@ -39,7 +40,7 @@ class Spoken(msgspec.Struct, frozen=True):
 
     Lorebooks of other programs call a character by the name of its card's file, so `names` has
     that too; `tags` are as written and as listed. `group_greetings` are ways to begin a scene
-    that others are in.
+    that others are in. `tokens` is the size of the texts that its prompts hold, as written.
     """
 
     parts: CharacterParts
@@ -47,6 +48,7 @@ class Spoken(msgspec.Struct, frozen=True):
     names: frozenset[str]
     tags: frozenset[str]
     group_greetings: tuple[str, ...] = ()
+    tokens: int = 0
 
 
 def spoken(character: Character, number: int = 0) -> Spoken:
@@ -94,7 +96,13 @@ def _of_card(data: dict[str, Any], uid: str, filename: str) -> Spoken:
     in_groups = _greetings(*(data.get("group_only_greetings") or ()))
     names = frozenset({parts.name, PurePath(filename).stem} - {""})
     compiled = _compiled(book, uid) if book else None
-    return Spoken(parts, compiled, names, frozenset((*tags, *listed)), in_groups)
+    return Spoken(parts, compiled, names, frozenset((*tags, *listed)), in_groups, _tokens(parts))
+
+
+def _tokens(parts: CharacterParts) -> int:
+    told = (parts.system_prompt, parts.post_history_instructions, parts.depth_prompt)
+    shown = (parts.description, parts.personality, parts.scenario, parts.mes_example)
+    return sum(map(default_counter().count, (*told, *shown)))
 
 
 def _greetings(*texts: Any) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ from engine.tokens import default_counter
 from lore.activation import Activation, activate
 from lore.books import Bound
 from lore.queries import compiled, settings_of, uses_with
-from lore.scene import Said, Scene
+from lore.scene import Said, Scene, Settings
+from lore.sight import deepest
 from lore.slots import Placed
 from memory.vectors import Kind, Place, Question, search
 from personas.models import Persona
@@ -63,7 +64,7 @@ def call_up(bound: list[Bound], asked: Asked, state: State, expand: Expander) ->
     if not bound:
         return None
     settings = settings_of(asked.user).for_window(asked.window_tokens)
-    scene = _scene(asked, expand, bound)
+    scene = _scene(asked, expand, bound, settings)
     forced = found_by_meaning(bound, asked) | meant(bound, asked.path)
     if forced:
         scene = msgspec.structs.replace(scene, forced=forced)
@@ -85,14 +86,16 @@ def found_by_meaning(bound: list[Bound], asked: Asked) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))[:ALIKE_MOST])
 
 
-def _scene(asked: Asked, expand: Expander, bound: list[Bound]) -> Scene:
+def _scene(asked: Asked, expand: Expander, bound: list[Bound], settings: Settings) -> Scene:
     parts, persona = asked.spoken.parts, asked.persona
     path = [node for node in asked.path if not node.hidden]
     names = {"user": asked.user_name, "assistant": parts.spoken_name}
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position if path else 0
     replies = [node.role for node in path].count("assistant")
-    said = [Said(names.get(n.role, ""), n.content, n.role == "assistant", n.uid) for n in path]
+    # A look that widens goes by the length of the whole.
+    seen = path if settings.min_activations else path[-deepest(bound, settings) :]
+    said = [Said(names.get(n.role, ""), n.content, n.role == "assistant", n.uid) for n in seen]
     return Scene(
         messages=tuple(said),
         length=path[-1].position + 1 if path else 0,
@@ -112,6 +115,8 @@ def _scene(asked: Asked, expand: Expander, bound: list[Bound]) -> Scene:
 
 def _sources(asked: Asked, wanted: set[str]) -> dict[str, str]:
     """The texts that entries ask to see, as the model is to read them."""
+    if not wanted:
+        return {}
     parts, persona = asked.spoken.parts, asked.persona
     texts = {
         "persona_description": persona.description if persona else "",
@@ -135,7 +140,7 @@ def _greeting(chat_uid: str) -> int | None:
 
 def parts_of(found: Activation | None) -> LoreParts:
     """What was called up, as the prompt takes it."""
-    if found is None:
+    if found is None or not found.activated:
         return LoreParts()
     slots = found.slots
     simple = {

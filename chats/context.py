@@ -126,9 +126,12 @@ def compose(moment: Moment) -> Composed:
     bound = calling.books_for(asked, uses)
     found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
-    called = _call_to_mind(moment, voice, budget, found)
-    parts = _parts(moment, voice, person, note, found, called, story)
-    prompt = assemble(parts, budget, counter=default_counter(), expand=expand)
+    counter = default_counter()
+    tokens = [counter.count(node.content) for node in moment.path]
+    called = _call_to_mind(moment, voice, budget, found, tokens)
+    history = _history(moment, voice, person, tokens)
+    parts = _parts(moment, voice, person, note, found, called, story, history=history)
+    prompt = assemble(parts, budget, counter=counter, expand=expand)
     recalling.note_used(chat, prompt, moment.now)
     after = state.after(prompt.changes, found.state if found else Timed())
     record = _manifest(prompt, bound, found, expand, person)
@@ -138,11 +141,12 @@ def compose(moment: Moment) -> Composed:
 
 
 def _call_to_mind(
-    moment: Moment, voice: Spoken, budget: Budget, found: Activation | None
+    moment: Moment,
+    voice: Spoken,
+    budget: Budget,
+    found: Activation | None,
+    tokens: Sequence[int],
 ) -> Called:
-    card, count = voice.parts, default_counter().count
-    fixed = (card.description, card.personality, card.scenario, card.mes_example)
-    told = (card.system_prompt, card.post_history_instructions, card.depth_prompt)
     return recalling.call_up(
         recalling.Asked(
             chat=moment.chat,
@@ -151,7 +155,8 @@ def _call_to_mind(
             now=moment.now,
             context_tokens=budget.context_tokens,
             prompt_tokens=budget.prompt_tokens,
-            fixed_tokens=sum(map(count, (*fixed, *told))) + (found.tokens if found else 0),
+            fixed_tokens=voice.tokens + (found.tokens if found else 0),
+            tokens=tokens,
             is_again=moment.is_again,
             reply_uid=moment.reply_uid,
             meaning=moment.meaning,
@@ -167,6 +172,8 @@ def _parts(
     found: Activation | None,
     called: Called,
     story: tuple[Covered, ...],
+    *,
+    history: tuple[HistoryMessage, ...],
 ) -> PromptParts:
     chat, path = moment.chat, moment.path
     return PromptParts(
@@ -180,7 +187,7 @@ def _parts(
         lore=calling.parts_of(found),
         note=note,
         memories=recalling.with_handles(called.items) if moment.lists_handles else called.items,
-        history=_history(moment, voice, person),
+        history=history,
         first_position=path[0].position if path else 0,
         summaries=story,
         prefill=moment.prefill,
@@ -188,17 +195,20 @@ def _parts(
 
 
 def _story(chat: Chat) -> tuple[Covered, ...]:
-    return covers(chat.notebook, chat.uid) if chat.notebook is not None else ()
+    notebook = chat.notebook
+    return covers(notebook, chat.uid) if notebook is not None else ()
 
 
-def _history(moment: Moment, voice: Spoken, person: Persona | None) -> tuple[HistoryMessage, ...]:
+def _history(
+    moment: Moment, voice: Spoken, person: Persona | None, tokens: Sequence[int]
+) -> tuple[HistoryMessage, ...]:
     """The path without what is hidden. Models that complete text are told who speaks."""
     names: dict[str, str] = {}
     if moment.spec.template:
         names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
     said = [
-        HistoryMessage(n.role, n.content, n.uid, names.get(n.role), n.position)  # type: ignore[arg-type]
-        for n in moment.path
+        HistoryMessage(n.role, n.content, n.uid, names.get(n.role), n.position, size)  # type: ignore[arg-type]
+        for n, size in zip(moment.path, tokens, strict=True)
         if not n.hidden and (n.content or not n.tool_calls)
     ]
     return tuple(said)
@@ -222,6 +232,8 @@ def note_in_force(chat: Chat, path: Sequence[Node]) -> Note | None:
     note = note_of(chat)
     if note.interval <= 0:
         return None
+    if note.interval == 1:
+        return note
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position // 2 if path else 0
     asked = earlier + [node.role for node in path].count("user")
@@ -298,14 +310,17 @@ def _manifest(
     expand: Expander,
     person: Persona | None,
 ) -> dict[str, Any]:
-    """The manifest as it is saved: blocks and layout, and what the lorebooks had to say."""
-    record = prompt.manifest.to_json()
+    """The manifest as it is saved: blocks and layout, and what the lorebooks had to say.
+
+    Its structs become JSON where the turn's row is written.
+    """
+    record = msgspec.structs.asdict(prompt.manifest)
     if person is not None:
         record["persona"] = {"uid": person.uid, "name": person.name}
     if found is not None:
         record["lore"] = {
             "books": {b.book.uid: [b.book.book.name, b.scope] for b in bound},
-            "verdicts": msgspec.to_builtins(found.verdicts[:VERDICTS_KEPT]),
+            "verdicts": found.verdicts[:VERDICTS_KEPT],
             "tokens": found.tokens,
             "is_over_budget": found.is_over_budget,
             "is_cut_short": found.is_cut_short,

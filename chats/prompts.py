@@ -10,7 +10,7 @@ from accounts.models import User
 from chats import queries
 from chats.models import Message, Revision, Turn
 from core.errors import NotFound
-from engine.parts import Block
+from engine.parts import Block, Line, lines_of
 from lore.activation import Verdict
 from lore.reasons import why
 
@@ -68,7 +68,7 @@ def inspect(*, user: User, message_uid: str) -> Inspection:
         message=message,
         turn=turn,
         blocks=blocks,
-        messages=_messages(record.get("layout", []), blocks, turn),
+        messages=_messages(lines_of(record.get("layout", [])), blocks, turn),
         lore=[_verdict(verdict, lore.get("books") or {}) for verdict in lore.get("verdicts", [])],
         budget_tokens=record.get("budget_tokens", 0),
         total_tokens=record.get("total_tokens", 0),
@@ -95,28 +95,28 @@ def _verdict(saved: dict[str, Any], books: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _messages(layout: list[Any], blocks: list[dict[str, Any]], turn: Turn) -> list[Said]:
+def _messages(layout: list[Line], blocks: list[dict[str, Any]], turn: Turn) -> list[Said]:
     """The prompt message by message, in the words it was sent in."""
-    uids = [line["uid"] for line in layout if line.get("uid")]
+    uids = [line.uid for line in layout if line.uid]
     now = {m.uid: m for m in Message.objects.filter(uid__in=uids, chat_id=turn.chat_id)}
     then = _as_they_were(uids, turn)
     return [_said(line, blocks, now, then) for line in layout]
 
 
 def _said(
-    line: dict[str, Any],
+    line: Line,
     blocks: list[dict[str, Any]],
     now: dict[str, Message],
     then: dict[str, str],
 ) -> Said:
-    uid = line.get("uid") or ""
+    uid = line.uid
     if not uid:
-        texts = [blocks[index]["text"] for index in line.get("blocks", [])]
-        return Said(line["role"], "\n\n".join(texts))
+        texts = [blocks[index]["text"] for index in line.blocks]
+        return Said(line.role, "\n\n".join(texts))
     message = now.get(uid)
     if message is None:
-        return Said(line["role"], "", uid, changed=True)
-    return Said(line["role"], then.get(uid, message.content), uid, changed=uid in then)
+        return Said(line.role, "", uid, changed=True)
+    return Said(line.role, then.get(uid, message.content), uid, changed=uid in then)
 
 
 def _as_they_were(uids: list[str], turn: Turn) -> dict[str, str]:

@@ -40,10 +40,10 @@ _FRAME_TOKENS: Final = 600
 class Asked(NamedTuple):
     """What recall needs to know of a turn.
 
-    `path` ends with what is answered. `fixed_tokens` is what the prompt has besides history, as
-    far as it is known. `is_again` says that messages are shown below the path, of which this
-    turn must not know; `reply_uid` is one that it goes on with. `meaning` is what it answers as
-    a vector, where one could be had.
+    `path` ends with what is answered; `tokens` is the size of each of its messages.
+    `fixed_tokens` is what the prompt has besides history, as far as it is known. `is_again` says
+    that messages are shown below the path, of which this turn must not know; `reply_uid` is one
+    that it goes on with. `meaning` is what it answers as a vector, where one could be had.
     """
 
     chat: Chat
@@ -52,6 +52,7 @@ class Asked(NamedTuple):
     now: datetime
     context_tokens: int
     prompt_tokens: int
+    tokens: Sequence[int]
     fixed_tokens: int = 0
     is_again: bool = False
     reply_uid: str = ""
@@ -198,25 +199,24 @@ def _window_start(asked: Asked) -> int:
     recall = recall_tokens(asked.context_tokens)
     room = asked.prompt_tokens - recall - asked.fixed_tokens - _FRAME_TOKENS
     is_whole = path[0].position == 0
+    fitting = _fitting(asked.tokens, max(0, room))
     # A token is hardly ever less than a character.
-    if is_whole and sum(len(node.content) for node in path) <= room:
-        return 0
-    fitting = _fitting(path, max(0, room))
-    if is_whole and fitting == len(path):
+    if is_whole and (fitting == len(path) or sum(len(node.content) for node in path) <= room):
         return 0
     end = path[-1].position + 1
     start = path[len(path) - fitting].position if fitting else end
     return min(end, -(-start // _STEP) * _STEP)
 
 
-def _fitting(path: Sequence[Node], room: int) -> int:
-    """How many of the newest messages fit into so many tokens."""
-    count = default_counter().count
-    for fitting, node in enumerate(reversed(path)):
-        room -= count(node.content) + MESSAGE_OVERHEAD_TOKENS
+def _fitting(sizes: Sequence[int], room: int) -> int:
+    """How many of the newest messages, of these sizes, fit into so many tokens."""
+    if sum(sizes) + MESSAGE_OVERHEAD_TOKENS * len(sizes) <= room:
+        return len(sizes)
+    for fitting, size in enumerate(reversed(sizes)):
+        room -= size + MESSAGE_OVERHEAD_TOKENS
         if room < 0:
             return fitting
-    return len(path)
+    return len(sizes)
 
 
 def _mixed(remembered: Iterable[Recalled], said: Iterable[Recalled], room: int) -> list[Recalled]:

@@ -35,6 +35,7 @@ from engine.parts import (
     Preferences,
     PromptParts,
     Role,
+    Talk,
 )
 from engine.recalled import NAMES, TITLES, Recalled
 from engine.tokens import TokenCounter
@@ -66,18 +67,18 @@ def assemble(
     if expand is None:
         expand = Expander(MacroContext(char=parts.character.spoken_name, user=parts.user_name))
     draft = Draft(parts, budget, counter, expand)
-    tokens = draft.fit()
+    draft.fit()
     written = _Writer(draft)
     manifest = Manifest(
         blocks=(*written.blocks, *draft.cut),
         budget_tokens=draft.budget,
-        total_tokens=tokens,
+        total_tokens=draft.tokens,
         layout=tuple(written.layout),
     )
     return Prompt(
         messages=tuple(written.messages),
         manifest=manifest,
-        tokens=tokens,
+        tokens=draft.tokens,
         changes=expand.changes,
         banned=tuple(expand.banned),
         leaving=draft.leaving(),
@@ -95,7 +96,7 @@ class _Writer:
         self._draft = draft
         self.blocks: list[Block] = []
         self.messages: list[ChatMessage] = []
-        self.layout: list[Line] = []
+        self.layout: list[Line | Talk] = []
         self._say("system", [*draft.leading, *self._recalled(), *draft.examples])
         self._talk()
         if draft.tail:
@@ -155,13 +156,20 @@ class _Writer:
             self.blocks.append(
                 Block(name="history", source="chat", tokens=sum(draft.sizes), messages=count)
             )
-        for place in range(count + 1):
-            for injection in at.get(place, ()):
+        start = 0
+        for place in sorted(at):
+            self._quote(draft.history[start:place])
+            start = place
+            for injection in at[place]:
                 self._say(injection.role, injection.blocks, injection.depth)
-            if place < count:
-                message = draft.history[place]
-                self.messages.append(ChatMessage(message.role, message.content, message.name))
-                self.layout.append(Line(message.role, uid=message.uid))
+        self._quote(draft.history[start:])
+
+    def _quote(self, history: Sequence[HistoryMessage]) -> None:
+        """Messages of the chat as they are."""
+        if history:
+            self.messages += [ChatMessage(m.role, m.content, m.name) for m in history]
+            uids, roles = [m.uid for m in history], [m.role[0] for m in history]
+            self.layout.append(Talk(tuple(uids), "".join(roles)))
 
 
 def _is_beginning(injection: Injection) -> bool:

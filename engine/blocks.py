@@ -39,7 +39,7 @@ _PERSONA_NOTE_TOP, _PERSONA_NOTE_BOTTOM, _PERSONA_AT_DEPTH = 2, 3, 4
 _NOTE_AFTER_SCENARIO, _NOTE_AMONG_MESSAGES, _NOTE_FIRST = 0, 1, 2
 
 
-class TextBlock(msgspec.Struct, frozen=True):
+class TextBlock(msgspec.Struct, frozen=True, gc=False):
     """A piece of the prompt. `order` and `is_first_cut` matter when there is too much; `score`
     and `uids` say of what is recalled how well it fits and what it was made of."""
 

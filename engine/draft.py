@@ -1,6 +1,6 @@
 """The parts of a prompt with their sizes, while it is decided what stays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -54,8 +54,9 @@ class Draft:
         self.told: list[Told] = self.story.until(self.first_position)
         self.prefill = parts.prefill
         self.cut: list[Block] = []
-        self.sizes = [self.count(m.content) + MESSAGE_OVERHEAD_TOKENS for m in parts.history]
+        self.sizes = _sizes(parts, self.count)
         self._history_total = sum(self.sizes)
+        self.tokens = 0
         self._dropped: list[tuple[int, int]] = []
         self._history_cut_at = 0
 
@@ -67,24 +68,28 @@ class Draft:
         total = REPLY_PRIMER_TOKENS + MESSAGE_OVERHEAD_TOKENS + self._history_total
         for text in (self.tail, self.prefill):
             total += self.count(text) + MESSAGE_OVERHEAD_TOKENS if text else 0
-        total += sum(self.sized(block.text) for block in (*self.leading, *self.examples))
+        total += self._sized_all((*self.leading, *self.examples))
         for injection in self.injections:
-            total += MESSAGE_OVERHEAD_TOKENS + sum(self.sized(b.text) for b in injection.blocks)
-        total += self.recall.tokens
-        return total + self.story.tokens(self.told)
+            total += MESSAGE_OVERHEAD_TOKENS + self._sized_all(injection.blocks)
+        return total + self.recall.tokens + self.story.tokens(self.told)
 
-    def fit(self) -> int:
+    def _sized_all(self, blocks: Sequence[TextBlock]) -> int:
+        return sum([self.count(block.text) for block in blocks]) + _SEAM_TOKENS * len(blocks)
+
+    def fit(self) -> None:
         """Cut until it fits: examples, the oldest history, memories, lore, the rest.
 
-        Returns the tokens of what stays.
+        `tokens` is then the size of what stays.
         """
         self.recall.fill(self._window())
-        if self.total() > self.budget:
+        self.tokens = self.total()
+        if self.tokens > self.budget:
             self._cut_down()
+            self.tokens = self.total()
         else:
             self._note_unrecalled()
-        self._note_history()
-        return self.total()
+        if self.first_position or self._dropped:
+            self._note_history()
 
     def _note_unrecalled(self) -> None:
         for item, tokens, reason in self.recall.cut:
@@ -99,7 +104,8 @@ class Draft:
             )
 
     def _window(self) -> set[str]:
-        return {message.uid for message in self.history}
+        """The messages of the window, if it matters: where something may be called to mind."""
+        return {message.uid for message in self.history} if self.recall.has_items else set()
 
     def _cut_down(self) -> None:
         # Which messages stay is not known yet: what is recalled gets all of its room first.
@@ -250,7 +256,7 @@ class Draft:
         """The position before which messages are out of the prompt, or soon will be; 0 for none."""
         start = self._places[0]
         is_whole = not start and not self._dropped
-        if is_whole and self.total() <= _NEARLY_FULL * self.budget:
+        if is_whole and self.tokens <= _NEARLY_FULL * self.budget:
             return 0
         room = int(_STAYS * self.budget)
         for index in range(len(self.history) - 1, -1, -1):
@@ -287,3 +293,12 @@ def _places(parts: PromptParts) -> list[int]:
         for index, message in enumerate(parts.history)
     ]
     return [*found, found[-1] + 1 if found else parts.first_position]
+
+
+def _sizes(parts: PromptParts, count: Callable[[str], int]) -> list[int]:
+    """The tokens of each message of the history, with what frames it."""
+    return [
+        (count(message.content) if message.tokens is None else message.tokens)
+        + MESSAGE_OVERHEAD_TOKENS
+        for message in parts.history
+    ]

@@ -1,6 +1,11 @@
-"""What a prompt is made of, before anything is counted or cut."""
+"""What a prompt is made of, before anything is counted or cut.
 
-from typing import Final, Literal
+Of the small values a turn makes hundreds. They hold texts and numbers and so are in no circle:
+with `gc=False` the collector need not look at them.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -10,6 +15,7 @@ from engine.recalled import Recalled
 Role = Literal["user", "assistant", "system"]
 ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 """Roles by the numbers that files and forms use."""
+_ROLE_OF: Final[dict[str, Role]] = {role[0]: role for role in ROLES}
 
 DEFAULT_MAIN_PROMPT: Final = (
     "You are {{char}}, in a conversation with {{user}}. Stay in character: speak, act and feel as"
@@ -41,10 +47,11 @@ class CharacterParts(msgspec.Struct, frozen=True):
     greetings: tuple[str, ...] = ()
 
 
-class HistoryMessage(msgspec.Struct, frozen=True):
+class HistoryMessage(msgspec.Struct, frozen=True, gc=False):
     """One message of the conversation. `uid` is for the manifest only.
 
     `position` is its place in the chat; without it, messages follow each other without a gap.
+    `tokens` is the size of its content, if that was counted already.
     """
 
     role: Role
@@ -52,6 +59,7 @@ class HistoryMessage(msgspec.Struct, frozen=True):
     uid: str = ""
     name: str | None = None
     position: int | None = None
+    tokens: int | None = None
 
 
 class Preferences(msgspec.Struct, frozen=True):
@@ -87,7 +95,7 @@ class PersonaParts(msgspec.Struct, frozen=True):
     role: int = 0
 
 
-class Piece(msgspec.Struct, frozen=True):
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """A text that was called up from elsewhere, as it goes in. The lowest `order` is cut first,
     and `is_first_cut` ones before anything else."""
 
@@ -159,7 +167,7 @@ class Budget(msgspec.Struct, frozen=True):
         return max(0, self.context_tokens - self.reply_tokens)
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of the manifest: what it was, how large, and whether and why it was cut.
 
     `text` is exactly what went in or would have; history has none: its messages are named in
@@ -179,7 +187,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     uids: tuple[str, ...] = ()
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One message of the prompt as it was sent: a message of the chat by its uid, or the texts
     of `blocks` (indexes into the manifest's) with a blank line between two."""
 
@@ -188,13 +196,33 @@ class Line(msgspec.Struct, frozen=True):
     blocks: tuple[int, ...] = ()
 
 
+class Talk(msgspec.Struct, frozen=True, gc=False):
+    """Messages of the chat that follow each other in the prompt: their uids, and the first
+    letter of each one's role. Most of a layout is this, and every turn keeps one."""
+
+    uids: tuple[str, ...]
+    roles: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What went into a prompt, block by block, what was left out, and how it was laid out."""
 
     blocks: tuple[Block, ...]
     budget_tokens: int
     total_tokens: int
-    layout: tuple[Line, ...] = ()
+    layout: tuple[Line | Talk, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
+
+
+def lines_of(layout: Iterable[dict[str, Any]]) -> list[Line]:
+    """A layout that was saved, message by message."""
+    lines: list[Line] = []
+    for saved in layout:
+        if "uids" in saved:
+            talk = zip(saved["uids"], saved["roles"], strict=True)
+            lines += [Line(_ROLE_OF[initial], uid) for uid, initial in talk]
+        else:
+            lines.append(msgspec.convert(saved, Line))
+    return lines

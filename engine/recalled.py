@@ -70,14 +70,12 @@ class Recall:
     ) -> None:
         self._lines = [(item, line_of(item)) for item in items]
         self._sizes = [sized(line) for _, line in self._lines]
-        self._titles = {
-            kind: sized(title)
-            for kind, title in TITLES.items()
-            if any(i.kind == kind for i in items)
-        }
+        kinds = {item.kind for item in items}
+        self._titles = {kind: sized(TITLES[kind]) for kind in kinds}
         self._most = tokens_most
         self._kept: list[int] = []
         self.cut: list[Cut] = []
+        self.has_items = bool(items)
 
     def fill(self, window: Collection[str] = ()) -> None:
         """Choose anew. Passages of which all messages are in the window are in the prompt."""
@@ -98,6 +96,8 @@ class Recall:
 
     @property
     def tokens(self) -> int:
+        if not self._kept:
+            return 0
         kinds = {self._lines[index][0].kind for index in self._kept}
         return sum(self._sizes[i] for i in self._kept) + sum(self._titles[k] for k in kinds)
 

@@ -77,9 +77,32 @@ def activate(
     explain: bool = False,
 ) -> Activation:
     """Scan. `count` gives the tokens of a text. With `explain`, every entry gets a verdict."""
-    scan = _Scan(each_once(bound), settings, scene, state, count, clock or Clock())
+    bound = each_once(bound)
+    sight = Sight(bound, settings, scene, clock=clock or Clock())
+    if not (explain or sight.candidates or scene.forced or state):
+        return _nothing(bound)
+    scan = _Scan(bound, settings, scene, state, count, sight)
     scan.run()
     return scan.outcome(explain=explain)
+
+
+def _nothing(bound: list[Bound]) -> Activation:
+    """The outcome where no entry is worth a look and nothing lasts from before."""
+    return Activation(
+        activated=(),
+        slots=Slots(),
+        verdicts=(),
+        state=State(),
+        tokens=0,
+        is_over_budget=False,
+        slow_keys=_left_out(bound),
+        disabled_prompts=frozenset(),
+    )
+
+
+def _left_out(bound: list[Bound]) -> dict[str, str]:
+    keys = (key for binding in bound for key in binding.book.left_out)
+    return dict.fromkeys(keys, "its book holds more patterns than can be made ready")
 
 
 class _Pass(Enum):
@@ -96,14 +119,13 @@ class _Scan:
         scene: Scene,
         state: State,
         count: Count,
-        clock: Clock,
+        sight: Sight,
     ) -> None:
         self._bound = bound
         self._settings = settings
         self._scene = scene
         self._count = count
-        self._clock = clock
-        self._sight = Sight(bound, settings, scene, clock=clock)
+        self._sight = sight
         self._timed = Timed(state, self._by_key, length=scene.length)
         self._rank = ranking(bound, settings.insertion_strategy)
         self._pass = _Pass.FIRST
@@ -416,10 +438,6 @@ class _Scan:
             spends=said.dont_activate_after_match,
         )
 
-    def _left_out(self) -> dict[str, str]:
-        keys = (key for binding in self._bound for key in binding.book.left_out)
-        return dict.fromkeys(keys, "its book holds more patterns than can be made ready")
-
     def _text(self, item: Item) -> str:
         """The entry's text, its macros carried out once: they may count."""
         found = self._texts.get(item)
@@ -480,7 +498,7 @@ class _Scan:
             state=self._timed.state(),
             tokens=sum(piece.tokens for piece in placed),
             is_over_budget=self._is_over_budget,
-            slow_keys={**self._left_out(), **self._clock.slow},
+            slow_keys={**_left_out(self._bound), **self._sight.clock.slow},
             disabled_prompts=frozenset(
                 name for item in self._active for name in item.decorators.disable_ui_prompt
             ),

@@ -80,7 +80,7 @@ def settings_with(base: Settings, given: Mapping[str, Any]) -> Settings:
     return settings
 
 
-class Said(msgspec.Struct, frozen=True):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """A message: who said it, what, and whether it was the character."""
 
     name: str

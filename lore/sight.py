@@ -31,6 +31,14 @@ class Where(msgspec.Struct, frozen=True):
     uid: str = ""
 
 
+def deepest(bound: list[Bound], settings: Settings) -> int:
+    """How many of the newest messages some entry may see."""
+    if settings.min_activations:
+        return DEPTH_MOST
+    own = [binding.book.deepest for binding in bound]
+    return min(DEPTH_MOST, max([settings.scan_depth, *own]))
+
+
 class _Part:
     """One text, which may grow, and the keys of each book that occur in it.
 
@@ -87,12 +95,12 @@ class Sight:
         self._books = [binding.book for binding in bound]
         self._settings = settings
         self._scene = scene
-        self._clock = clock
+        self.clock = clock
         self.depth = min(settings.scan_depth, DEPTH_MOST)
         self.sees_recursion = True
         self.work = 0
         self._window = Window(
-            scene.messages, self._deepest(settings), with_names=settings.include_names
+            scene.messages, deepest(bound, settings), with_names=settings.include_names
         )
         self._messages = _Part("message", self._window.text, self._books)
         self._sources = {
@@ -111,11 +119,6 @@ class Sight:
         self._parts: dict[tuple[tuple[str, ...], bool], tuple[_Part, ...]] = {}
         self._views: dict[tuple[object, ...], str] = {}
         self._found: dict[tuple[object, ...], int | None] = {}
-
-    def _deepest(self, settings: Settings) -> int:
-        if settings.min_activations:
-            return DEPTH_MOST
-        return min(DEPTH_MOST, max([self.depth, *(book.deepest for book in self._books)]))
 
     def _is_wanted(self, source: str) -> bool:
         return any(source in book.sources for book in self._books)
@@ -189,7 +192,7 @@ class Sight:
         """Whether there was too much work to look through another text."""
         self.work += chars // _CHARS_PER_LOOK
         if self.work > WORK_MOST:
-            self._clock.slow.setdefault(key.text, "no time was left for it")
+            self.clock.slow.setdefault(key.text, "no time was left for it")
         return self.work > WORK_MOST
 
     def _find_pattern(self, item: Item, key: Key, depth: int) -> Where | None:
@@ -198,10 +201,10 @@ class Sight:
         seen = (depth, len(self._recursion.text), *map(id, parts))
         memo = (key.text, item.entry.use_regex, seen)
         if memo not in self._found:
-            if self._clock.is_out_for(key.text):
+            if self.clock.is_out_for(key.text):
                 return None
             text = self._view(seen, depth, parts)
-            self._found[memo] = self._clock.find(key.text, key.pattern, text)
+            self._found[memo] = self.clock.find(key.text, key.pattern, text)
         at = self._found[memo]
         return None if at is None else self._source_at(at, depth, parts)
 

@@ -9,7 +9,7 @@ from django.core.paginator import Page, Paginator
 
 from accounts.models import User
 from chats.models import Chat, Message, Turn
-from engine.parts import Block
+from engine.parts import Block, lines_of
 from memory.models import Summary
 from memory.queries import summaries_of
 
@@ -51,7 +51,7 @@ def in_view(chat: Chat) -> InView | None:
     turn = Turn.objects.filter(uid=reply.turn, chat=chat).first() if reply else None
     if reply is None or turn is None or not turn.manifest:
         return None
-    uids = [line["uid"] for line in turn.manifest.get("layout", []) if line.get("uid")]
+    uids = [line.uid for line in lines_of(turn.manifest.get("layout", [])) if line.uid]
     places = sorted(shown.filter(uid__in=uids).values_list("position", flat=True))
     return InView(
         reply=reply.uid,

@@ -5,9 +5,10 @@ import pytest
 
 from characters.models import Scenario
 from characters.services import import_card, update_character
+from characters.spoken import spoken
 from chats import services
 from chats import settings as chat_settings
-from chats.models import Message, Turn
+from chats.models import Chat, Message, Turn
 from lore.services import bind, create_lorebook, trash_lorebook
 from lore.values import Book, CharacterFilter, Entry, Position
 from personas.services import create_persona, lock
@@ -310,3 +311,27 @@ def test_filter_of_lore_knows_the_name_of_the_cards_file(owner, provider):
     text = system(opened(owner, here, "Is the lamp lit?"))
 
     assert [n for n in range(len(filters)) if f"Fact {n}." in text] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_entry_sees_as_many_messages_as_it_asks_for(owner, chat, depth):
+    world = book(owner, entry(0, "lamp", "The lamp burns oil.", scan_depth=depth))
+    bind(user=owner, lorebook=world, scope="global")
+    closed(opened(owner, chat, "Is the lamp lit?"))
+
+    turn = opened(owner, chat, "And otherwise?")
+
+    assert ("The lamp burns oil." in system(turn)) is (depth >= 3)
+
+
+def test_size_of_the_card_counts_from_the_turn_after_it_changed(owner, luna, chat):
+    Chat.objects.update(character_number=0)
+    before = spoken(luna).tokens
+    closed(opened(owner, chat, "Good evening."))
+
+    update_character(character=luna, description="She keeps the lamp. " * 50)
+
+    luna.refresh_from_db()
+    assert spoken(luna).tokens > before + 200
+    turn = opened(owner, chat, "Again.")
+    assert system(turn).count("She keeps the lamp.") == 50

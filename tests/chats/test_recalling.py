@@ -12,6 +12,7 @@ from chats.recalling import question_of
 from chats.sync import Line, plan
 from chats.tree import Node
 from chats.values import Request
+from engine.tokens import default_counter
 from jobs.models import Job
 from llm import registry
 from llm.models import Model
@@ -51,6 +52,10 @@ def long(chat, narrow):
 
 def node(role, content, *, hidden=False):
     return Node("u", 0, role, content, None, hidden)
+
+
+def sizes(path):
+    return [default_counter().count(node.content) for node in path]
 
 
 def told(turn, name):
@@ -120,7 +125,7 @@ def test_messages_of_the_window_are_not_said_twice(long):
 def test_short_chat_without_memories_costs_nothing(chat, django_assert_num_queries):
     say(chat)
     path = [Node("a", 0, "assistant", "Hi."), Node("b", 1, "user", "Hello.")]
-    wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000)
+    wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000, sizes(path))
 
     with django_assert_num_queries(0):
         assert recalling.call_up(wanted) == recalling.Called()
@@ -131,7 +136,7 @@ def test_memories_are_asked_for_once_a_version(
 ):
     remember(chat.notebook, "Ana keeps bees.", author="person")
     path = [Node("a", 0, "assistant", "Hi."), Node("b", 1, "user", "Hello.")]
-    wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000)
+    wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000, sizes(path))
     with django_assert_num_queries(1), django_capture_on_commit_callbacks(execute=True):
         first = recalling.call_up(wanted)
 
@@ -233,10 +238,9 @@ def test_answer_without_a_trace_recalls_nothing(owner, luna, provider):
     chat = Chat(uid="", user=owner, character=luna)
     path = [Node("", 0, "user", "Hello.")]
 
-    assert (
-        recalling.call_up(recalling.Asked(chat, path, "Tom", timezone.now(), 8192, 7000))
-        == recalling.Called()
-    )
+    wanted = recalling.Asked(chat, path, "Tom", timezone.now(), 8192, 7000, sizes(path))
+
+    assert recalling.call_up(wanted) == recalling.Called()
 
 
 def test_turn_after_trimming_knows_nothing_of_what_was_trimmed(owner, chat):

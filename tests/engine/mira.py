@@ -12,6 +12,7 @@ from engine.assemble import (
     PromptParts,
     Recalled,
 )
+from engine.parts import lines_of
 
 WIDE = Budget(8192, 512)
 MIRA = CharacterParts(
@@ -59,3 +60,8 @@ FULL = chat(
     summaries=(Covered(first=0, last=-1, text="They met at the pier.", uid="s1"),),
     prefill="*Mira lifts",
 )
+
+
+def lines(prompt):
+    """The layout of a prompt message by message, as it is read back."""
+    return lines_of(prompt.manifest.to_json()["layout"])

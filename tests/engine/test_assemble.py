@@ -21,7 +21,7 @@ from engine.assemble import (
     assemble,
 )
 from engine.tokens import default_counter
-from tests.engine.mira import FULL, WIDE
+from tests.engine.mira import FULL, WIDE, lines
 
 
 def test_typed_text_is_never_expanded():
@@ -125,7 +125,7 @@ def test_never_over_budget_unless_it_says_so(given_parts, budget):
 def test_newest_user_message_stays_and_history_keeps_its_end(given_parts, budget):
     prompt = assemble(given_parts, budget, counter=default_counter())
 
-    said = [line.uid for line in prompt.manifest.layout if line.uid]
+    said = [line.uid for line in lines(prompt) if line.uid]
     whole = [message.uid for message in given_parts.history]
     assert said == whole[len(whole) - len(said) :]
     newest = [message.uid for message in given_parts.history if message.role == "user"][-1:]
@@ -151,6 +151,6 @@ def test_layout_says_what_was_sent(given_parts, budget):
             line.role,
             texts_of[line.uid] if line.uid else "\n\n".join(blocks[i].text for i in line.blocks),
         )
-        for line in prompt.manifest.layout
+        for line in lines(prompt)
     ]
     assert rebuilt == [(message.role, message.content) for message in prompt.messages]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from engine.assemble import Budget, CharacterParts, Covered, HistoryMessage, PromptParts, assemble
 from engine.cover import STORY_TITLE, Story, story_so_far, story_tokens, told_of
 from engine.tokens import default_counter
+from tests.engine.mira import lines
 
 ANN = CharacterParts("Ann", "Ann", description="Keeps a lamp.")
 COUNT = default_counter().count
@@ -51,7 +52,7 @@ def chat(count, *, first=0, texts=TEXTS, summaries=()):
 
 
 def window_of(prompt):
-    return [int(line.uid[1:]) for line in prompt.manifest.layout if line.uid]
+    return [int(line.uid[1:]) for line in lines(prompt) if line.uid]
 
 
 def told_in(prompt, parts):

@@ -29,7 +29,7 @@ from engine.assemble import (
 from engine.expander import Expander
 from engine.macros import MacroContext
 from engine.tokens import default_counter
-from tests.engine.mira import FULL, MIRA, WIDE, chat, fact, piece
+from tests.engine.mira import FULL, MIRA, WIDE, chat, fact, lines, piece
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 NOTED = msgspec.structs.replace(
@@ -162,9 +162,15 @@ def test_whole_prompt_is_as_agreed(name):
     prompt = prompt_of(name)
     path = GOLDEN / f"prompt_{name}.json"
     if os.environ.get("REVERIE_WRITE_GOLDEN"):
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(prompt), indent=1) + b"\n")
+        path.write_bytes(msgspec.json.format(readable(prompt), indent=1) + b"\n")
 
-    assert json.loads(msgspec.json.encode(prompt)) == json.loads(path.read_text())
+    assert json.loads(readable(prompt)) == json.loads(path.read_text())
+
+
+def readable(prompt):
+    """The prompt with its layout message by message."""
+    manifest = msgspec.structs.replace(prompt.manifest, layout=tuple(lines(prompt)))
+    return msgspec.json.encode(msgspec.structs.replace(prompt, manifest=manifest))
 
 
 def test_every_golden_file_is_of_a_case():

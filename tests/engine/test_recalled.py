@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engine.assemble import Budget, CharacterParts, HistoryMessage, PromptParts, assemble
 from engine.recalled import PASSAGES_TITLE, Recall, Recalled, quoted, recall_tokens
 from engine.tokens import default_counter
+from tests.engine.mira import lines
 
 
 def passage(text, place, score=0.0):
@@ -104,7 +105,7 @@ def test_a_chat_that_fits_its_window_keeps_all_of_it():
 
     assert "passages" not in names(prompt, kept=True)
     assert names(prompt, kept=False) == ["passages"]
-    assert len([line for line in prompt.manifest.layout if line.uid]) == 11
+    assert len([line for line in lines(prompt) if line.uid]) == 11
 
 
 def test_what_left_the_window_is_recalled_with_its_score():

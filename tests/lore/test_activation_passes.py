@@ -1,5 +1,6 @@
 """What happens over several passes and several steps: recursion, depth, groups, lasting effects."""
 
+import msgspec
 import pytest
 
 from engine.expander import Expander
@@ -529,3 +530,27 @@ def test_what_is_hidden_in_an_entry_that_prevents_recursion_stays_hidden():
 
     at = scene("cat", expand=expand, hidden=expand.hidden_keys)
     assert found(*entries, at=at, recursive=True) == [0]
+
+
+@pytest.mark.parametrize("min_activations", [0, 3])
+def test_a_scan_in_which_nothing_is_called_ends_as_if_it_had_looked(min_activations):
+    book = bind(
+        entry(0, "storm", delay_until_recursion=2), entry(1, "gull", sticky=3), entry(2, "")
+    )
+    at, how = scene("calm", "calm", "calm"), {"recursive": True, "min_activations": min_activations}
+
+    looked = scan(book, at=at, explain=True, **how)
+
+    assert len(looked.verdicts) == 3
+    assert scan(book, at=at, **how) == msgspec.structs.replace(looked, verdicts=())
+
+
+def test_effects_of_before_end_where_nothing_is_called():
+    book = bind(entry(1, "gull", sticky=1, cooldown=4))
+    before = scan(book, at=scene("gull"), explain=False)
+
+    after = scan(book, at=scene("calm", "calm", "calm"), state=before.state)
+
+    assert before.state.sticky.keys() == {"w.1"}
+    assert after.state.sticky == {}
+    assert after.state.cooldown.keys() == {"w.1"}

@@ -194,3 +194,17 @@ def test_page_names_the_entry_behind_each_block_of_lore_and_leads_to_it(owner, c
 def test_prompt_of_a_message_that_is_not_there_is_refused(owner):
     with pytest.raises(NotFound):
         prompts.inspect(user=owner, message_uid="nothing")
+
+
+def test_prompt_of_before_layouts_had_runs_is_shown(owner, chat):
+    reply = answered(owner, chat, "Is the lamp lit?", "It is.")
+    now = prompts.inspect(user=owner, message_uid=reply.uid).messages
+    turn = Turn.objects.get(uid=reply.turn)
+    system, talk = turn.manifest["layout"]
+    assert (talk["roles"], len(talk["uids"])) == ("au", 2)
+    roles = ("assistant", "user")
+    said = [{"role": r, "uid": u} for r, u in zip(roles, talk["uids"], strict=True)]
+    turn.manifest["layout"] = [system, *said]
+    turn.save()
+
+    assert prompts.inspect(user=owner, message_uid=reply.uid).messages == now
