@@ -4,8 +4,11 @@ A person who is suspended is one who is not active: Django's sessions stop at th
 themselves, and keys ask for it.
 """
 
+from typing import Any
+
 from accounts.models import ApiKey, User
 from core.errors import Forbidden
+from core.prepared import Select
 
 _MESSAGES = {
     "account_suspended": "This account is suspended. Ask whoever runs this server.",
@@ -26,9 +29,14 @@ def check_key(key: ApiKey) -> None:
         raise refused("key_suspended")
 
 
+_active: Select[Any] = Select(
+    lambda user: User.objects.filter(pk=user, is_active=True).values_list("pk"), user=int
+)
+
+
 def find_suspension(user_id: int, key_uid: str) -> Forbidden | None:
     """Why work of this person, with this key, must not go on; None if it may."""
-    if not User.objects.filter(pk=user_id, is_active=True).exists():
+    if not _active.all(user=user_id):
         return refused("account_suspended")
     key = ApiKey.objects.filter(uid=key_uid).first() if key_uid else None
     if key is not None and key.revoked_at is not None:

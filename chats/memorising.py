@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, OuterRef
 
 from accounts.models import User
 from chats import queries, remembering
-from chats.models import Chat, Message
+from chats.models import Chat
+from chats.spans import length_of
 from chats.values import Opened
 from core.errors import Conflict
 from jobs.models import Job
@@ -161,10 +162,3 @@ def _summarising(user: User, chat_uid: str) -> Chat:
     if chat.notebook is not None and not chat.notebook.summarises:
         raise Conflict("Summaries are switched off for this character.", code="switched_off")
     return chat
-
-
-def length_of(chat_uid: str) -> int:
-    """The position after the last message that is shown."""
-    rows = Message.objects.filter(chat=chat_uid, active=True)
-    last: Any = rows.aggregate(last=Max("position"))["last"]
-    return 0 if last is None else int(last) + 1

@@ -13,9 +13,10 @@ from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
 from chats.models import Chat, Message
+from chats.spans import length_of
 from memory.giving import Given
 from memory.models import IndexBlock
 from memory.recall import Analysed, Hit, Index, Turn, analyse, pack, unpack
@@ -245,11 +246,10 @@ def _blocks_in(end: int) -> int:
 
 def _missing(chat_uid: str) -> list[int]:
     """Numbers of the blocks that can be written and are not."""
-    shown = Message.objects.filter(chat=chat_uid, active=True)
-    last = shown.aggregate(last=Max("position"))["last"]
+    wanted = _blocks_in(length_of(chat_uid))
     blocks = IndexBlock.objects.filter(chat=chat_uid)
     there = {first // BLOCK for first in blocks.values_list("first_position", flat=True)}
-    return [n for n in range(_blocks_in(0 if last is None else last + 1)) if n not in there]
+    return [number for number in range(wanted) if number not in there]
 
 
 def _write_block(chat: Chat, number: int) -> bool:

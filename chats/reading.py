@@ -1,12 +1,12 @@
 """The job that reads a chat for memories: what is new on its shown path, a few messages a time."""
 
 from functools import partial
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from chats import remembering, spans
-from chats.memorising import length_of
 from chats.models import Chat
 from chats.voices import voice_of
+from core.prepared import Select, read_together
 from jobs.work import Work
 from llm.registry import ModelSpec
 from memory import extraction
@@ -15,8 +15,6 @@ from memory.writing import prompts, rules, upstream
 from memory.writing.answers import FACTS_MOST, facts_in
 from memory.writing.said import Said
 
-MESSAGES_MOST: Final = 12
-"""Messages of one call."""
 BACK_MOST: Final = 60
 """On its own, reading begins so many messages before the end; people may ask for all."""
 CALLS_MOST: Final = 20
@@ -24,6 +22,15 @@ _CHARS_MOST: Final = 16_000
 _CHARS_PER_TOKEN: Final = 3
 _FRAME_TOKENS: Final = 1_600
 _REPLY_TOKENS: Final = 1_000
+
+
+class _Reader(NamedTuple):
+    """A job that reads a chat, where it writes, and which model it asks."""
+
+    work: Work
+    chat: Chat
+    notebook: Notebook
+    spec: ModelSpec
 
 
 def extract(work: Work) -> bool | str | None:
@@ -35,38 +42,52 @@ def extract(work: Work) -> bool | str | None:
     is_all = bool(work.payload.get("all"))
     if spec.supports_tools and not (is_all or work.payload.get("without_tools")):
         return "the model remembers as it replies"
+    reader = _Reader(work, chat, chat.notebook, spec)
     tried: set[int] = set()
     for _ in range(CALLS_MOST):
         work.keep()
-        start = _start(chat, is_all=is_all)
+        start, end = _unread(chat, is_all=is_all)
         if start in tried:
             return "its messages are being changed"
         tried.add(start)
-        said = _batch(spans.said_from(chat, start, MESSAGES_MOST))
+        if start >= end:
+            return None
+        names = spans.names_of(chat)
+        said = _batch(spans.said_from(chat.uid, names, start))
         if not said:
             return None
-        left = max(0, length_of(chat.uid) - start)
-        total = work.done + -(-left // MESSAGES_MOST)
-        _read(work, chat, chat.notebook, spec, said, total)
+        _read(reader, names, said, work.done + -(-(end - start) // spans.READ_MOST))
     return True
+
+
+_chat: Select[Chat] = Select(
+    lambda uid: Chat.objects.select_related("user", "character", "notebook").filter(
+        uid=uid, trashed_at=None
+    ),
+    uid=str,
+)
 
 
 def chat_of(work: Work) -> Chat | None:
     """The chat that a job is about, with its notebook; None if it is gone or in the trash."""
-    chat = (
-        Chat.objects.select_related("user", "character", "notebook")
-        .filter(uid=work.key, trashed_at=None)
-        .first()
-    )
+    chat = _chat.first(uid=work.key)
     if chat is not None:
         remembering.give_notebook(chat)
+    if chat is not None and chat.notebook is not None:
+        chat.notebook.user = chat.user  # asked for with every fact
     return chat
 
 
-def _start(chat: Chat, *, is_all: bool) -> int:
-    """The position to read from."""
-    read = extraction.read_until(chat.uid, spans.is_shown())
-    return read if is_all else max(read, length_of(chat.uid) - BACK_MOST)
+_reached: Select[Any] = Select(lambda chat: extraction.reached(chat, spans.is_shown()), chat=str)
+
+
+def _unread(chat: Chat, *, is_all: bool) -> tuple[int, int]:
+    """The position to read from, and the one after the last."""
+    reached, newest = read_together(
+        _reached.bind(chat=chat.uid), spans.newest_position.bind(chat=chat.uid)
+    )
+    start, end = spans.after(reached), spans.after(newest)
+    return (start if is_all else max(start, end - BACK_MOST)), end
 
 
 def _batch(said: list[Said]) -> list[Said]:
@@ -79,19 +100,17 @@ def _batch(said: list[Said]) -> list[Said]:
     return said
 
 
-def _read(
-    work: Work, chat: Chat, notebook: Notebook, spec: ModelSpec, said: list[Said], total: int
-) -> None:
+def _read(reader: _Reader, names: spans.Names, said: list[Said], total: int) -> None:
     """Read one batch. What it says is kept only if its messages are still there as they were."""
+    work, chat, notebook, spec = reader
     held = extraction.known_to(notebook, chat.uid)
     known = [memory.text for memory in held]
     if upstream.is_scripted(spec):
+        facts = rules.facts_of(said, known)
         with work.writing(total=total):
-            facts = rules.facts_of(said, known)
-            if spans.are_same(chat, said):
+            if spans.are_same(chat.uid, said):
                 extraction.write(notebook, chat.uid, said, facts, held)
         return
-    person, character = spans.names_of(chat)
     chars = min(
         _CHARS_MOST,
         _CHARS_PER_TOKEN * max(200, spec.context_tokens - _FRAME_TOKENS - _REPLY_TOKENS),
@@ -99,17 +118,22 @@ def _read(
     order = upstream.Order(
         spec=spec,
         messages=prompts.extract(
-            said, known, person=person, character=character, most=FACTS_MOST, chars=chars
+            said,
+            known,
+            person=names.person,
+            character=names.character,
+            most=FACTS_MOST,
+            chars=chars,
         ),
         reply_tokens=min(_REPLY_TOKENS, spec.context_tokens // 3),
         character=chat.character.uid,
     )
-    upstream.ask(work, order, partial(_keep, chat, notebook, said, held), total=total)
+    upstream.ask(work, order, partial(_keep, chat.uid, notebook, said, held), total=total)
 
 
 def _keep(
-    chat: Chat, notebook: Notebook, said: list[Said], held: list[Memory], answer: str
+    chat_uid: str, notebook: Notebook, said: list[Said], held: list[Memory], answer: str
 ) -> None:
-    if spans.are_same(chat, said):
+    if spans.are_same(chat_uid, said):
         facts = facts_in(answer, messages=len(said), known=len(held))
-        extraction.write(notebook, chat.uid, said, facts, held)
+        extraction.write(notebook, chat_uid, said, facts, held)

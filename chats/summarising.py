@@ -1,10 +1,10 @@
 """The job that sums up what left, or soon leaves, the window of a chat; a span a call."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from chats import spans
-from chats.memorising import length_of
 from chats.models import Chat
 from chats.reading import chat_of
 from chats.voices import voice_of
@@ -14,6 +14,7 @@ from jobs.work import Work
 from llm.registry import ModelSpec
 from memory import summaries
 from memory.models import Notebook
+from memory.summaries import Written
 from memory.writing import picking, prompts, upstream
 from memory.writing.answers import summary_in
 from memory.writing.said import Said
@@ -36,19 +37,20 @@ def summarise(work: Work) -> bool | str | None:
     if chat is None or chat.notebook is None or not chat.notebook.summarises:
         return "nothing to sum up"
     spec = voice_of(chat.user, chat.character).spec
+    writer = _Writer(work, chat, chat.notebook, spec)
     tried: set[tuple[int, Span]] = set()
     for _ in range(STEPS_MOST):
         work.keep()
-        to = min(_until(work, chat), length_of(chat.uid))
-        wanted = summaries.wanted(chat.uid, to)
+        there = summaries.written(chat.uid)
+        wanted = there.wanted(_until(work, chat, there))
         if not wanted:
             return None
         level, block = wanted[0]
-        span, said = (block, []) if level else _first_part(chat, block)
+        span, said = (block, []) if level else writer.first_part(block, there.inside(block))
         if (level, span) in tried:
             return "its messages are being changed"
         tried.add((level, span))
-        writer = _Writer(work, chat, chat.notebook, spec, work.done + len(wanted))
+        writer.total = work.done + len(wanted)
         if level:
             writer.merge(level, span)
         else:
@@ -56,24 +58,12 @@ def summarise(work: Work) -> bool | str | None:
     return True
 
 
-def _until(work: Work, chat: Chat) -> int:
+def _until(work: Work, chat: Chat, there: Written) -> int:
     """The position before which everything is to be summed up: as was asked for, and what is
     there already but stale."""
     asked = work.payload.get("to")
-    return max(asked if isinstance(asked, int) else 0, summaries.stale_end(chat.uid))
-
-
-def _first_part(chat: Chat, block: Span) -> tuple[Span, list[Said]]:
-    """The first stretch of a block of messages that is to be written, and what is said there."""
-    said = spans.said_between(chat, block.first, block.last)
-    count = default_counter().count
-    sizes = {message.position: count(message.text) for message in said}
-
-    def tokens(span: Span) -> int:
-        return sum(sizes.get(at, 0) for at in range(span.first, span.last + 1))
-
-    first = cut(block, summaries.spans_in(chat.uid, block), tokens)[0]
-    return first, [message for message in said if first.first <= message.position <= first.last]
+    to = max(asked if isinstance(asked, int) else 0, there.stale_end)
+    return min(to, spans.length_of(chat.uid)) if to else 0
 
 
 class _Source(NamedTuple):
@@ -86,28 +76,46 @@ class _Source(NamedTuple):
 
 
 class _Writer:
-    """Writes one summary, from messages or from the summaries of the level below."""
+    """Writes summaries, from messages or from those of the level below.
 
-    def __init__(
-        self, work: Work, chat: Chat, notebook: Notebook, spec: ModelSpec, total: int
-    ) -> None:
+    `total` is how many steps the job has, as far as is known.
+    """
+
+    def __init__(self, work: Work, chat: Chat, notebook: Notebook, spec: ModelSpec) -> None:
         self._work, self._chat, self._notebook, self._spec = work, chat, notebook, spec
-        self._total = total
         self._count = default_counter().count
-        self._person, self._character = spans.names_of(chat)
+        self.total = 0
+
+    @cached_property
+    def _names(self) -> spans.Names:
+        return spans.names_of(self._chat)
+
+    def first_part(self, block: Span, there: list[Span]) -> tuple[Span, list[Said]]:
+        """The first stretch of a block of messages that is to be written, and what is said there.
+
+        `there` are the usable summaries inside the block.
+        """
+        said = spans.said_between(self._chat.uid, self._names, block.first, block.last)
+        sizes = {message.position: self._count(message.text) for message in said}
+
+        def tokens(span: Span) -> int:
+            return sum(sizes.get(at, 0) for at in range(span.first, span.last + 1))
+
+        part = cut(block, there, tokens)[0]
+        return part, [message for message in said if part.first <= message.position <= part.last]
 
     def sum_up(self, span: Span, said: list[Said]) -> None:
         """From the messages of a span."""
         source = _Source(
             asked=lambda words: prompts.summarise(
                 said,
-                person=self._person,
-                character=self._character,
+                person=self._names.person,
+                character=self._names.character,
                 words=words,
                 chars=self._room(),
             ),
             picked=lambda tokens: picking.pick(said, tokens, self._count),
-            is_same=lambda: spans.are_same(self._chat, said),
+            is_same=lambda: spans.still_say(self._chat.uid, said),
             is_empty=not said,
         )
         self._write(0, span, source)
@@ -117,7 +125,7 @@ class _Writer:
         texts = summaries.texts_below(self._chat.uid, level, span)
         source = _Source(
             asked=lambda words: prompts.merge(
-                texts, person=self._person, character=self._character, words=words
+                texts, person=self._names.person, character=self._names.character, words=words
             ),
             picked=lambda tokens: picking.pick_of(texts, tokens, self._count),
             is_same=lambda: texts == summaries.texts_below(self._chat.uid, level, span),
@@ -127,22 +135,24 @@ class _Writer:
     def _write(self, level: int, span: Span, source: _Source) -> None:
         tokens = min(_TOKENS[min(level, len(_TOKENS) - 1)], self._spec.context_tokens // 4)
 
+        if source.is_empty or upstream.is_scripted(self._spec):
+            text = source.picked(tokens)  # not while what others write waits
+            with self._work.writing(total=self.total):
+                self._save(level, span, source, text, by_model=False)
+            return
+
         def save(answer: str) -> None:
             """Keep the answer, or the source's own sentences where there is no usable one."""
             text = summary_in(answer, tokens, self._count)
             self._save(level, span, source, text or source.picked(tokens), by_model=bool(text))
 
-        if source.is_empty or upstream.is_scripted(self._spec):
-            with self._work.writing(total=self._total):
-                save("")
-            return
         order = upstream.Order(
             spec=self._spec,
             messages=source.asked(int(tokens * _WORDS_PER_TOKEN)),
             reply_tokens=2 * tokens,
             character=self._chat.character.uid,
         )
-        upstream.ask(self._work, order, save, total=self._total)
+        upstream.ask(self._work, order, save, total=self.total)
 
     def _save(self, level: int, span: Span, source: _Source, text: str, *, by_model: bool) -> None:
         if not spans.hold(self._chat.uid):

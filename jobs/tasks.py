@@ -20,8 +20,14 @@ def run() -> int:
 
 @shared_task(name="jobs.sweep")  # type: ignore[untyped-decorator]  # celery is untyped
 def sweep() -> int:
-    """Wake workers for what is due, and delete what ended long ago."""
+    """Wake workers for what is due."""
     return sweeping.sweep()
+
+
+@shared_task(name="jobs.forget")  # type: ignore[untyped-decorator]  # celery is untyped
+def forget() -> int:
+    """Delete what ended long ago."""
+    return sweeping.forget()
 
 
 @shared_task(name="jobs.ask")  # type: ignore[untyped-decorator]  # celery is untyped

@@ -6,26 +6,28 @@ job is still its own: a worker that was taken for dead changes nothing any more.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
+import orjson
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from core.ids import new_uid
+from core.prepared import Select, Update
 from jobs.models import Job
 
 LEASE_SECONDS: Final = 90
+_LEASE: Final = timedelta(seconds=LEASE_SECONDS)
 ATTEMPTS_MOST: Final = 6
 _CANDIDATES: Final = 10
-
-
 KEEP_SECONDS: Final = 20
 
 stopping = threading.Event()
@@ -60,7 +62,7 @@ class Work:
         if stopping.is_set():
             raise Stopping
         if time.monotonic() - self.kept_at > KEEP_SECONDS:
-            self._change(lease_expires_at=_lease())
+            self._change(lease_expires_at=timezone.now() + _LEASE)
             self.kept_at = time.monotonic()
 
     @contextmanager
@@ -72,21 +74,14 @@ class Work:
         done, total = self.done + steps, self.total if total is None else total
         with transaction.atomic():
             yield
-            self._change(lease_expires_at=_lease(), done=done, total=total, attempts=0)
+            lease = timezone.now() + _LEASE
+            self._check(_step(uid=self.uid, claim=self.claim, lease=lease, done=done, total=total))
         self.done, self.total, self.attempts = done, total, 0
         self.kept_at = time.monotonic()
 
     def finish(self, note: str = "") -> None:
         """It is done; `note` says why nothing was. Asked for again meanwhile, it waits again."""
-        self._change(
-            **_ENDED,
-            state=_unless_again(Job.State.DONE),
-            run_at=timezone.now(),
-            note=note[:200],
-            error="",
-            attempts=0,
-            ended_at=timezone.now(),
-        )
+        self._check(_finish(uid=self.uid, claim=self.claim, now=timezone.now(), note=note[:200]))
 
     def go_on_later(self) -> None:
         """There is more to do: stand in the queue again, behind the others."""
@@ -111,8 +106,10 @@ class Work:
         )
 
     def _change(self, **fields: Any) -> None:
-        held = Job.objects.filter(uid=self.uid, claim=self.claim, state=Job.State.RUNNING)
-        if not held.update(**fields):
+        self._check(_held(self.uid, self.claim).update(**fields))
+
+    def _check(self, changed: int) -> None:
+        if not changed:
             raise Lost(self.uid)
 
 
@@ -128,20 +125,50 @@ def _unless_again(state: str) -> Case:
     return Case(When(again=True, then=Value(Job.State.QUEUED)), default=Value(state))
 
 
-def _lease() -> Any:
-    return timezone.now() + timedelta(seconds=LEASE_SECONDS)
+def _held(uid: str, claim: str) -> QuerySet[Job]:
+    return Job.objects.filter(uid=uid, claim=claim, state=Job.State.RUNNING)
 
 
-def due() -> Q:
-    """What can be claimed now: what waits, and what a dead worker left.
+_step = Update(
+    lambda uid, claim, lease, done, total: (
+        _held(uid, claim),
+        {"lease_expires_at": lease, "done": done, "total": total, "attempts": 0},
+    ),
+    uid=str,
+    claim=str,
+    lease=datetime,
+    done=int,
+    total=int,
+)
+_finish = Update(
+    lambda uid, claim, now, note: (
+        _held(uid, claim),
+        {
+            **_ENDED,
+            "state": _unless_again(Job.State.DONE),
+            "run_at": now,
+            "note": note,
+            "error": "",
+            "attempts": 0,
+            "ended_at": now,
+        },
+    ),
+    uid=str,
+    claim=str,
+    now=datetime,
+    note=str,
+)
+
+
+def _due(kinds: Collection[str], now: datetime) -> Q:
+    """What of these kinds can be claimed now: what waits, and what a dead worker left.
 
     Work for somebody who is suspended waits until they are let in again: it would cost them. Asked
     by a subquery, as a claim must look at the job's own row alone to be nobody else's as well.
     """
-    now = timezone.now()
     suspended = get_user_model().objects.filter(pk=OuterRef("user_id"), is_active=False)
     return (
-        Q(kind__in=list(settings.JOBS))
+        Q(kind__in=kinds)
         & (
             Q(state=Job.State.QUEUED, run_at__lte=now)
             | Q(state=Job.State.RUNNING, lease_expires_at__lt=now)
@@ -150,10 +177,50 @@ def due() -> Q:
     )
 
 
+class _Claiming(NamedTuple):
+    """Looking for a job, and taking it."""
+
+    look: Select[Any]
+    take: Update
+
+
+@lru_cache(maxsize=8)
+def _claiming(kinds: tuple[str, ...]) -> _Claiming:
+    """The statements of a process that can do these kinds."""
+
+    def due_now(now: datetime) -> "QuerySet[Job, Any]":
+        rows = Job.objects.filter(_due(kinds, now)).order_by("run_at", "uid")
+        return rows.values_list("uid")[:_CANDIDATES]
+
+    def taken(
+        uid: str, claim: str, now: datetime, lease: datetime
+    ) -> tuple[QuerySet[Job], dict[str, Any]]:
+        return Job.objects.filter(_due(kinds, now), uid=uid), {
+            "state": str(Job.State.RUNNING),
+            "claim": claim,
+            "lease_expires_at": lease,
+            "attempts": F("attempts") + 1,
+        }
+
+    take = Update(
+        taken,
+        returning=("kind", "key", "user_id", "payload", "attempts", "done", "total"),
+        uid=str,
+        claim=str,
+        now=datetime,
+        lease=datetime,
+    )
+    return _Claiming(Select(due_now, now=datetime), take)
+
+
+def longest_due() -> list[str]:
+    """The uids of a few jobs that can be claimed now, the one that has waited longest first."""
+    return [uid for (uid,) in _claiming(tuple(settings.JOBS)).look.all(now=timezone.now())]
+
+
 def claim_next() -> Work | None:
     """Take the job that has waited longest, by one conditional update. None if there is none."""
-    rows = Job.objects.filter(due()).order_by("run_at", "uid")
-    for uid in rows.values_list("uid", flat=True)[:_CANDIDATES]:
+    for uid in longest_due():
         if (work := claim(uid)) is not None:
             return work
     return None
@@ -161,28 +228,14 @@ def claim_next() -> Work | None:
 
 def claim(uid: str) -> Work | None:
     """Take this job if it is due. One that was left for dead too often fails instead."""
-    mark = new_uid()
-    taken = Job.objects.filter(due(), uid=uid).update(
-        state=Job.State.RUNNING,
-        claim=mark,
-        lease_expires_at=_lease(),
-        attempts=F("attempts") + 1,
-    )
-    job = Job.objects.filter(uid=uid, claim=mark).first() if taken else None
-    if job is None:
+    mark, now = new_uid(), timezone.now()
+    take = _claiming(tuple(settings.JOBS)).take
+    row = take(uid=uid, claim=mark, now=now, lease=now + _LEASE)
+    if row is None:
         return None
-    work = Work(
-        job.uid,
-        job.kind,
-        job.key,
-        job.user_id,
-        job.payload,
-        mark,
-        job.attempts,
-        job.done,
-        job.total,
-    )
-    if job.attempts > ATTEMPTS_MOST:
+    kind, key, user_id, payload, attempts, done, total = row
+    work = Work(uid, kind, key, user_id, orjson.loads(payload), mark, attempts, done, total)
+    if attempts > ATTEMPTS_MOST:
         work.fail("Every worker that began this job ended before it.")
         return None
     return work

@@ -1,14 +1,16 @@
 """Facts that were read from messages become memories, with where each was read."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Exists, QuerySet
 
 from core.errors import Conflict, Invalid, NotFound
+from core.prepared import Insert
 from memory import services
 from memory.models import Memory, Notebook, Reading
 from memory.queries import known
+from memory.rows import OpenNotebook
 from memory.writing.answers import Fact
 from memory.writing.said import Said
 
@@ -29,6 +31,9 @@ def known_to(notebook: Notebook, chat_uid: str) -> list[Memory]:
     return found
 
 
+_insert_reading = Insert(Reading, ignore_conflicts=True)
+
+
 def write(
     notebook: Notebook,
     chat_uid: str,
@@ -43,16 +48,14 @@ def write(
     Call inside the transaction in which it was seen that the messages are still the same.
     """
     last = said[-1]
-    _, is_new = Reading.objects.get_or_create(
-        message=last.uid, defaults={"chat": chat_uid, "position": last.position}
-    )
-    if not is_new:
+    if not _insert_reading(chat=chat_uid, message=last.uid, position=last.position):
         return 0
-    return sum(_keep(notebook, chat_uid, said, fact, held) for fact in facts)
+    into = OpenNotebook(notebook)
+    return sum(_keep(into, chat_uid, said, fact, held) for fact in facts)
 
 
 def _keep(
-    notebook: Notebook,
+    into: OpenNotebook,
     chat_uid: str,
     said: Sequence[Said],
     fact: Fact,
@@ -71,9 +74,10 @@ def _keep(
                 evidence=evidence,
                 importance=fact.importance,
             )
+            into.forget()
         else:
             services.remember(
-                notebook,
+                into.notebook,
                 fact.text,
                 author=AUTHOR,
                 scope=Memory.Scope.CHARACTER if fact.is_about_person else Memory.Scope.CHAT,
@@ -81,17 +85,18 @@ def _keep(
                 message=evidence[-1],
                 evidence=evidence,
                 importance=fact.importance,
+                into=into,
             )
     except (Conflict, Invalid, NotFound):
+        into.forget()  # what locked it may be undone
         return False
     return True
 
 
-def read_until(chat_uid: str, shown: Exists) -> int:
-    """The position after the last message that was read on the shown path.
+def reached(chat_uid: str, shown: Exists) -> "QuerySet[Reading, Any]":
+    """The position of the last message that was read on the shown path: one or none.
 
     `shown` says of a reading whether its message is on that path.
     """
-    rows: QuerySet[Reading] = Reading.objects.filter(shown, chat=chat_uid)
-    position = rows.order_by("-position").values_list("position", flat=True).first()
-    return 0 if position is None else position + 1
+    rows = Reading.objects.filter(shown, chat=chat_uid)
+    return rows.order_by("-position").values_list("position")[:1]

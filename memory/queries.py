@@ -3,11 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from core.errors import NotFound
+from core.prepared import Select
 from memory.models import Memory, MemorySource, Notebook, Summary
 from memory.standing import Row, Standing, standings
 from memory.text import normal
@@ -30,6 +32,11 @@ class Contents:
             for uid, memory in self.memories.items()
             if memory.text and self.standing[uid] in wanted
         ]
+
+    def add(self, memory: Memory) -> None:
+        """Take in a memory that was just made: nothing corrects it, and its source is shown."""
+        self.memories[memory.uid] = memory
+        self.standing.update(standings([Row(memory.uid, memory.status)]))
 
     def above(self, memory: Memory) -> list[Memory]:
         """What a memory corrects, and what that corrected, the oldest last."""
@@ -129,19 +136,35 @@ def contents(notebook_uid: str, *, without: Collection[str] = ()) -> Contents:
 
     What hangs on a message in `without` counts as if that was not shown.
     """
+    if without:
+        rows = list(_with_sources(notebook_uid, without))
+    else:
+        rows = _rows.all(notebook=notebook_uid)
+    memories: dict[str, Memory] = {}
+    given = []
+    for sourced, supported, *values in rows:
+        memory = Memory.from_db("default", _COLUMNS, values)
+        memories[memory.uid] = memory
+        given.append(Row(memory.uid, memory.status, memory.supersedes_id, sourced, supported))
+    return Contents(memories, standings(given))
+
+
+_COLUMNS = [field.attname for field in Memory._meta.concrete_fields]
+
+
+def _with_sources(notebook: str, without: Collection[str] = ()) -> "QuerySet[Memory, Any]":
+    """The columns of memories, oldest first; before them if one has a source, and a sound one."""
     sources = MemorySource.objects.filter(memory=OuterRef("pk"))
     sound = sources.filter(live=True, stale=False)
     if without:
         sound = sound.exclude(message__in=without)
-    rows = Memory.objects.filter(notebook=notebook_uid).annotate(
+    rows = Memory.objects.filter(notebook=notebook).annotate(
         sourced=Exists(sources), supported=Exists(sound)
     )
-    found = rows.order_by("uid")
-    given = (
-        Row(row.uid, row.status, row.supersedes_id, row.sourced, row.supported) for row in found
-    )
-    standing = standings(given)
-    return Contents({row.uid: row for row in found}, standing)
+    return rows.order_by("uid").values_list("sourced", "supported", *_COLUMNS)
+
+
+_rows: Select[Any] = Select(_with_sources, notebook=str)
 
 
 def known(notebook_uid: str, chat_uid: str) -> list[Memory]:

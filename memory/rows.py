@@ -13,6 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.errors import Conflict, Invalid, NotFound
+from core.prepared import Insert, Update
 from memory import vectors
 from memory.models import TEXT_CHARS, Memory, MemorySource, Notebook
 from memory.queries import Contents, asks_first, contents
@@ -32,10 +33,44 @@ DROPPED: Final = (RETIRED, REJECTED)
 _REPEATABLE: Final = (Standing.ACTIVE, Standing.WITHDRAWN, Standing.PROPOSED)
 
 
+_raise_version = Update(
+    lambda uid: (Notebook.objects.filter(uid=uid), {"version": F("version") + 1}), uid=str
+)
+
+
 def changed(notebook_uid: str) -> None:
     """Say that what can be remembered from a notebook is different now; lock it. Or NotFound."""
-    if not Notebook.objects.filter(uid=notebook_uid).update(version=F("version") + 1):
+    if not _raise_version(uid=notebook_uid):
         raise NotFound("There is no such notebook.", code="notebook_not_found")
+
+
+class OpenNotebook:
+    """A notebook of which more than one thing is written in one transaction, and what it holds.
+
+    Read when it is first asked for, and again after a change other than one memory more. Whoever
+    uses it has raised the version in this transaction: nobody else writes meanwhile.
+    """
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self._held: Contents | None = None
+
+    @property
+    def held(self) -> Contents:
+        if self._held is None:
+            self._held = contents(self.notebook.uid)
+        return self._held
+
+    def took(self, memory: Memory, *, is_new: bool) -> None:
+        """This was written: a memory that was made, or another source of one that was there."""
+        if is_new:
+            self.held.add(memory)
+        else:
+            self.forget()
+
+    def forget(self) -> None:
+        """Something else was written, or undone: read it again."""
+        self._held = None
 
 
 def opened(memory: Memory, author: str = PERSON, chat: str = "") -> tuple[Contents, Memory]:
@@ -182,14 +217,18 @@ Source = tuple[str, str, Sequence[str]]
 """Chat, its message, and the evidence; "" for no message."""
 
 
+_insert_source = Insert(MemorySource, ignore_conflicts=True)
+
+
 def learn(memory: Memory, source: Source) -> None:
     """Note where a memory comes from. Twice is once."""
     chat, message, evidence = source
     if message:
-        MemorySource.objects.get_or_create(
-            memory=memory,
+        _insert_source(
+            memory_id=memory.uid,
             message=message,
-            defaults={"chat": chat, "evidence": list(evidence) or [message]},
+            chat=chat,
+            evidence=list(evidence) or [message],
         )
 
 

@@ -24,6 +24,7 @@ from memory.rows import (
     PERSON,
     PROPOSED,
     REJECTED,
+    OpenNotebook,
     alike,
     bring_back,
     changed,
@@ -92,12 +93,14 @@ def remember(
     evidence: Sequence[str] = (),
     importance: int = 5,
     status: str = "active",
+    into: OpenNotebook | None = None,
 ) -> Memory:
     """Keep a fact, learnt from `message` of `chat`, or from nowhere.
 
     What says the same in the same scope is kept once, with both sources. Twice from one message
     is once, also if it was corrected or forgotten since. What a model or the extraction writes
-    waits for approval if the person asked for that.
+    waits for approval if the person asked for that. `into` is the notebook as whoever keeps
+    several facts in one transaction has it open.
 
     Raises Invalid, and Conflict if the notebook is full.
     """
@@ -107,9 +110,11 @@ def remember(
         raise Invalid("Say which chat it is for.", param="chat")
     place = "" if scope == Memory.Scope.CHARACTER else chat
     changed(notebook.uid)
-    held = contents(notebook.uid)
+    into = into or OpenNotebook(notebook)
+    held = into.held
     same = [row for row in alike(held, text) if (row.scope, row.chat) == (scope, place)]
     found = learnt_from(message, same) or repeated(held, same)
+    is_new = found is None
     if found is None:
         check_room(held)
         found = Memory.objects.create(
@@ -124,6 +129,7 @@ def remember(
     elif author == PERSON and found.status == PROPOSED:
         put(found, status=ACTIVE)
     learn(found, (chat, message, evidence))
+    into.took(found, is_new=is_new)
     return found
 
 

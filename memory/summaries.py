@@ -1,12 +1,14 @@
 """Summaries as rows: which are usable, which are to be written, and writing them."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from core.errors import Conflict
+from core.prepared import Insert, Select
 from engine.cover import Covered
 from engine.tokens import default_counter
 from memory.models import Notebook, Summary
@@ -27,35 +29,62 @@ def usable(chat_uid: str) -> QuerySet[Summary]:
     return Summary.objects.filter(_USABLE, chat=chat_uid, live=True)
 
 
-def wanted(chat_uid: str, to: int) -> list[tuple[int, Span]]:
-    """(level, block) of the summaries that can be written now of what lies before `to`.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the live summaries of a chat stand, at one look."""
 
-    The highest level comes first, because everything it is made of is there.
-    """
-    rows = usable(chat_uid).exclude(author=CARRIED)
-    spans: dict[int, set[Span]] = {level: set() for level in range(LEVELS)}
-    for level, first, last in rows.values_list("level", "first_position", "last_position"):
-        spans.setdefault(level, set()).add(Span(first, last))
-    found = []
-    for level in reversed(range(LEVELS)):
-        below = spans[level - 1] if level else set()
-        found += [(level, block) for block in missing(level, spans[level], below, to)]
-    return found
+    usable: tuple[tuple[int, Span], ...]
+    """Level and span of what may stand in for messages of this chat."""
+    stale_end: int
+    """The position after the last one that is to be written anew; 0 without any."""
+
+    def wanted(self, to: int) -> list[tuple[int, Span]]:
+        """(level, block) of the summaries that can be written now of what lies before `to`.
+
+        The highest level comes first, because everything it is made of is there.
+        """
+        spans: dict[int, set[Span]] = {level: set() for level in range(LEVELS)}
+        for level, span in self.usable:
+            spans.setdefault(level, set()).add(span)
+        found = []
+        for level in reversed(range(LEVELS)):
+            below = spans[level - 1] if level else set()
+            found += [(level, block) for block in missing(level, spans[level], below, to)]
+        return found
+
+    def inside(self, block: Span) -> list[Span]:
+        """The usable summaries of messages in a block."""
+        return [
+            span
+            for level, span in self.usable
+            if level == 0 and block.first <= span.first and span.last <= block.last
+        ]
 
 
-def stale_end(chat_uid: str) -> int:
-    """The position after the last live summary that is to be written anew; 0 without any."""
-    rows = Summary.objects.filter(chat=chat_uid, live=True, stale=True).exclude(KEPT)
-    return max((last + 1 for last in rows.values_list("last_position", flat=True)), default=0)
+def _as_column(condition: Q) -> "ExpressionWrapper[Any]":
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
-def spans_in(chat_uid: str, block: Span) -> list[Span]:
-    """The usable summaries of messages in a block."""
-    rows = usable(chat_uid).filter(
-        level=0, first_position__gte=block.first, last_position__lte=block.last
-    )
-    found = rows.exclude(author=CARRIED).values_list("first_position", "last_position")
-    return [Span(*row) for row in found]
+_live: Select[Any] = Select(
+    lambda chat: (
+        Summary.objects.filter(chat=chat, live=True)
+        .exclude(author=CARRIED)
+        .annotate(usable=_as_column(_USABLE))
+        .order_by()
+        .values_list("level", "first_position", "last_position", "usable")
+    ),
+    chat=str,
+)
+
+
+def written(chat_uid: str) -> Written:
+    usable, stale_end = [], 0
+    for level, first, last, is_usable in _live.all(chat=chat_uid):
+        if is_usable:
+            usable.append((level, Span(first, last)))
+        else:
+            stale_end = max(stale_end, last + 1)
+    return Written(tuple(usable), stale_end)
 
 
 def texts_below(chat_uid: str, level: int, block: Span) -> list[str]:
@@ -64,6 +93,27 @@ def texts_below(chat_uid: str, level: int, block: Span) -> list[str]:
         level=level - 1, first_position__gte=block.first, last_position__lte=block.last
     )
     return list(rows.order_by("first_position").values_list("text", flat=True))
+
+
+def _overlapping(level: int) -> "Select[Any]":
+    """The live summaries of a level that say something of a span."""
+    return Select(
+        lambda chat, first, last: (
+            Summary.objects.filter(chat=chat, level=level, live=True)
+            .filter(first_position__lte=last, last_position__gte=first)
+            .exclude(author=CARRIED)
+            .annotate(kept=_as_column(KEPT))
+            .order_by()
+            .values_list("uid", "first_position", "last_message", "stale", "kept")
+        ),
+        chat=str,
+        first=int,
+        last=int,
+    )
+
+
+_HERE: Final = tuple(_overlapping(level) for level in range(LEVELS))
+_insert = Insert(Summary, ignore_conflicts=True)
 
 
 def write(
@@ -81,34 +131,36 @@ def write(
     Call inside the transaction in which it was seen that the messages are still the same.
     """
     changed(notebook_uid)
-    here = Summary.objects.filter(
-        chat=chat,
-        level=level,
-        live=True,
-        first_position__lte=span.last,
-        last_position__gte=span.first,
-    ).exclude(author=CARRIED)
-    if here.filter(KEPT).exists():
+    here = _HERE[level].all(chat=chat, first=span.first, last=span.last)
+    if any(is_kept for *_, is_kept in here):
         return
-    # Also what was cut otherwise before its messages changed.
-    here.exclude(first_position=span.first, last_message=last_message).filter(stale=True).delete()
-    Summary.objects.update_or_create(
-        chat=chat,
-        level=level,
-        first_position=span.first,
-        last_message=last_message,
-        defaults={
-            "notebook_id": notebook_uid,
-            "last_position": span.last,
-            "text": text,
-            "tokens": default_counter().count(text),
-            "author": MODEL,
-            "model": model,
-            "live": True,
-            "stale": False,
-            "edited_at": None,
-        },
-    )
+    # What was cut otherwise before its messages changed.
+    old = [
+        uid
+        for uid, first, last, is_stale, _ in here
+        if is_stale and (first, last) != (span.first, last_message)
+    ]
+    if old:
+        Summary.objects.filter(uid__in=old).delete()
+    place = {
+        "chat": chat,
+        "level": level,
+        "first_position": span.first,
+        "last_message": last_message,
+    }
+    values = {
+        "notebook_id": notebook_uid,
+        "last_position": span.last,
+        "text": text,
+        "tokens": default_counter().count(text),
+        "author": MODEL,
+        "model": model,
+        "live": True,
+        "stale": False,
+        "edited_at": None,
+    }
+    if not _insert(**place, **values):
+        Summary.objects.filter(**place).update(**values)
 
 
 @transaction.atomic

@@ -168,7 +168,7 @@ LIMITS_REDIS_URL = REDIS_URL
 # Jobs
 CELERY_BROKER_URL = REDIS_URL or "memory://"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"global_keyprefix": f"{REDIS_PREFIX}:"} if REDIS_URL else {"polling_interval": 0.1}
+    {"global_keyprefix": f"{REDIS_PREFIX}:"} if REDIS_URL else {"polling_interval": 0.25}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -179,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "chats.sweep", "schedule": timedelta(seconds=15)},
     "empty-trash": {"task": "chats.empty_trash", "schedule": timedelta(hours=6)},
     "sweep-jobs": {"task": "jobs.sweep", "schedule": timedelta(seconds=15)},
+    "forget-jobs": {"task": "jobs.forget", "schedule": timedelta(minutes=10)},
     "read-rested": {"task": "chats.read_rested", "schedule": timedelta(minutes=10)},
     "purge-memories": {
         "task": "jobs.ask",

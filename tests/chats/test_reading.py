@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing.invariants import check
@@ -18,7 +20,7 @@ from jobs.models import Job
 from jobs.work import claim_next
 from llm import registry
 from llm.models import Model, Provider
-from memory import queries
+from memory import queries, rows
 from memory.models import Memory, MemorySource, Reading
 from memory.services import forget, remember, set_approval, set_switches
 from tests.chats.talking import again, reread, say
@@ -414,3 +416,53 @@ def test_read_now_reads_everything(scripted, chat):
     assert [(p.kind, p.state, p.is_open) for p in memorising.progress(chat.user, chat.uid)] == [
         ("extract", "done", False)
     ]
+
+
+def reads_of(table, captured):
+    return sum(f'FROM "{table}"' in query["sql"] for query in captured.captured_queries)
+
+
+def test_a_notebook_is_read_once_however_many_facts_are_new(provider, chat):
+    counts = []
+    for facts in (["Owner hums."], ["Owner sails.", "Owner paints.", "Owner knits."]):
+        say(chat)
+        provider.says(answer(*({"text": text, "from": [2]} for text in facts)))
+        with CaptureQueriesContext(connection) as captured:
+            read(chat)
+        counts.append(reads_of("memory_memory", captured))
+
+    # What is known goes into the prompt, what holds is asked for again once it is locked.
+    assert counts == [2, 2]
+    assert known(chat) == ["Owner hums.", "Owner sails.", "Owner paints.", "Owner knits."]
+
+
+def test_facts_of_one_answer_know_of_each_other(provider, chat):
+    say(chat, "I hum.")
+    provider.says(answer({"text": "Owner lives in Oslo.", "from": [2]}))
+    read(chat)
+    say(chat, "I hum in Bergen.", "Do hum on.")
+    facts = (
+        {"text": "Owner hums.", "from": [1]},
+        {"text": "owner  HUMS.", "from": [2]},
+        {"text": "Owner lives in Bergen.", "from": [1], "corrects": "K1"},
+        {"text": "Owner lives in Bergen.", "from": [2]},
+        {"text": "Owner hums.", "from": [2]},
+    )
+    provider.says(answer(*facts))
+
+    read(chat)
+
+    assert known(chat) == ["Owner hums.", "Owner lives in Bergen."]
+    found = {m.text: m.sources.count() for m in Memory.objects.all()}
+    assert found == {"Owner lives in Oslo.": 1, "Owner hums.": 2, "Owner lives in Bergen.": 1}
+
+
+def test_facts_of_one_answer_fill_a_notebook_no_further_than_it_goes(provider, chat, monkeypatch):
+    monkeypatch.setattr(rows, "MEMORIES_MOST", 2)
+    say(chat)
+    texts = ("Owner hums.", "Owner sails.", "Owner paints.")
+    provider.says(answer(*({"text": text, "from": [2]} for text in texts)))
+
+    read(chat)
+
+    assert known(chat) == ["Owner hums.", "Owner sails."]

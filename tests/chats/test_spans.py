@@ -45,16 +45,16 @@ def beside(change):
 
 
 def test_what_is_gone_or_in_the_trash_cannot_be_held(owner, chat):
-    said = spans.said_between(chat, 0, 0)
+    said = spans.said_between(chat.uid, spans.names_of(chat), 0, 0)
     with transaction.atomic():
         assert spans.hold(chat.uid)
-        assert spans.are_same(chat, said)
+        assert spans.are_same(chat.uid, said)
         assert not spans.hold("x" * 24)
     services.trash_chat(user=owner, chat_uid=chat.uid)
 
     with transaction.atomic():
         assert not spans.hold(chat.uid)
-        assert not spans.are_same(chat, said)
+        assert not spans.are_same(chat.uid, said)
 
 
 @AGAINST_POSTGRESQL
@@ -78,7 +78,7 @@ def test_chat_that_somebody_changes_is_not_waited_for(owner, chat):
 @pytest.mark.parametrize("how", ["trash", "edit"])
 def test_what_is_written_while_the_chat_changes_is_marked_right(owner, chat, how):
     message = Message.objects.get(chat=chat)
-    said = spans.said_between(chat, 0, 0)
+    said = spans.said_between(chat.uid, spans.names_of(chat), 0, 0)
 
     def change():
         if how == "trash":
@@ -87,7 +87,7 @@ def test_what_is_written_while_the_chat_changes_is_marked_right(owner, chat, how
             services.edit_message(user=owner, message_uid=message.uid, content="Other words.")
 
     with transaction.atomic():
-        assert spans.are_same(chat, said)
+        assert spans.are_same(chat.uid, said)
         with_change = beside(change)
         thread = with_change.__enter__()
         thread.join(0.5)
