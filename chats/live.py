@@ -17,7 +17,7 @@ from redis import RedisError
 
 from chats.positions import Position
 from core.errors import ReverieError
-from core.layers import layer
+from core.layers import layer, may_listen
 from core.loop import spawn, submit
 from engine.events import Batch, ReasoningDelta, TextDelta, ToolCallDelta
 from engine.tools import ToolCall, gathered
@@ -45,11 +45,12 @@ async def publish(chat_uid: str, event: dict[str, Any]) -> None:
     The turn goes on without: watchers catch up from the rows when they look again.
     """
     global _silent_until  # noqa: PLW0603 - the process's own
-    if time.monotonic() < _silent_until:
+    channels, group = layer(), group_of(chat_uid)
+    if time.monotonic() < _silent_until or not may_listen(channels, group):
         return
     try:
         async with asyncio.timeout(PUBLISH_SECONDS):
-            await layer().group_send(group_of(chat_uid), {"type": "chat.event", "event": event})
+            await channels.group_send(group, {"type": "chat.event", "event": event})
     except (RedisError, OSError) as error:  # a TimeoutError is an OSError
         _silent_until = time.monotonic() + REST_SECONDS
         log.warning("watchers_not_told", error=type(error).__name__)
@@ -242,6 +243,6 @@ class _Broadcast:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._sending is not None:
+        if self._sending is not None and not self._sending.done():
             await asyncio.wait({self._sending})
         await self._send()

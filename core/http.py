@@ -32,7 +32,6 @@ _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 
 _TIMEOUT: Final = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
 _CONNECT: Final = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
-_PIECE_BYTES: Final = 16 * 1024
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = WeakKeyDictionary()
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -71,16 +70,31 @@ class Answer:
         self.status_code: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
+    async def read(self) -> bytes:
+        """What came since the last call, waiting for some; nothing once that was all."""
+        try:
+            return await self._response.content.readany()
+        except Exception:
+            with map_aiohttp_exceptions():
+                raise
+
     async def aiter_raw(self) -> AsyncIterator[bytes]:
-        """The body in pieces. A second call goes on where the first one stopped."""
-        with map_aiohttp_exceptions():
-            async for piece in self._response.content.iter_chunked(_PIECE_BYTES):
-                yield piece
+        """The body in pieces, as httpx's responses give theirs."""
+        while piece := await self.read():
+            yield piece
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the body came and was read."""
+        return self._response.content.at_eof()
+
+    async def aclose(self) -> None:
+        """Done with it. The connection is kept if all of it was read."""
+        await self._response.__aexit__(None, None, None)
 
 
-@asynccontextmanager
-async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> AsyncIterator[Answer]:
-    """A POST whose answer is read as it comes. Raises httpx's errors.
+async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> Answer:
+    """A POST whose answer is read as it comes, and must be closed. Raises httpx's errors.
 
     On the transport's own connections, without httpx's requests and responses, cookies and
     redirects: they cost as much as the request itself.
@@ -94,10 +108,7 @@ async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> Async
             auto_decompress=False,
             timeout=_CONNECT,
         )
-    try:
-        yield Answer(response)
-    finally:
-        await response.__aexit__(None, None, None)
+    return Answer(response)
 
 
 def _session() -> aiohttp.ClientSession:

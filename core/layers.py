@@ -28,6 +28,10 @@ class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):
         if group in self.groups:
             await self._on_reader_loop(super().group_send, group, message)
 
+    def has_group(self, group: str) -> bool:
+        """Whether anybody listens: all who could are in this process."""
+        return group in self.groups
+
     async def _on_reader_loop(self, call: Any, *args: Any) -> None:
         loop = self._loop
         if loop is None or loop.is_closed() or loop is asyncio.get_running_loop():
@@ -35,6 +39,11 @@ class LoopSafeInMemoryChannelLayer(InMemoryChannelLayer):
         else:
             future = asyncio.run_coroutine_threadsafe(call(*args), loop)
             await asyncio.wrap_future(future)
+
+
+def may_listen(where: Any, group: str) -> bool:
+    """Whether somebody may be in a group. Only Redis knows who is in those of other processes."""
+    return not isinstance(where, LoopSafeInMemoryChannelLayer) or where.has_group(group)
 
 
 def layer() -> Any:

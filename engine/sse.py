@@ -54,17 +54,17 @@ class Decoder:
 
     def _events(self, lines: list[bytes]) -> list[tuple[bytes, bytes]]:
         found: list[tuple[bytes, bytes]] = []
+        data, held, event = self._data, self._held, self._event
         for line in lines:
-            if line.startswith(b"data:"):
-                self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-                self._held += len(line)
+            if line[:5] == b"data:":
+                data.append(line[6:] if line[5:6] == b" " else line[5:])
+                held += len(line)
             elif not line:
-                if self._data:
-                    data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-                    found.append((self._event, data))
-                    self._data = []
-                    self._held = 0
-                self._event = b""
-            elif line.startswith(b"event:"):
-                self._event = line[6:].strip()
+                if data:
+                    found.append((event, data[0] if len(data) == 1 else b"\n".join(data)))
+                    data, held = [], 0
+                event = b""
+            elif line[:6] == b"event:":
+                event = line[6:].strip()
+        self._data, self._held, self._event = data, held, event
         return found

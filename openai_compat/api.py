@@ -1,27 +1,18 @@
 """The operations of the OpenAI wire, the same behind every prefix."""
 
 from typing import Any
-from urllib.parse import quote
 
-import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import NinjaAPI
-from ninja.errors import HttpError, ValidationError
-from ninja.parser import Parser
 
 from accounts.credentials import address_of, secret_of
 from accounts.models import Scope
 from billing.limits.admission import Admission
-from chats import turns
-from chats.turns import Begun
-from core.errors import Invalid, ReverieError, Unauthenticated
+from core.errors import ReverieError, Unauthenticated
 from core.hop import hop
-from core.streams import prime
 from openai_compat import errors, listing
-from openai_compat.encoding import ChunkEncoder, gather
-from openai_compat.eventstream import EventStream
+from openai_compat.chat import complete
 from openai_compat.listing import Caller, Mount
-from openai_compat.negotiation import wants_stream
 from openai_compat.schemas import (
     ChatCompletionIn,
     ChatCompletionOut,
@@ -29,7 +20,6 @@ from openai_compat.schemas import (
     ModelListOut,
     ModelOut,
 )
-from openai_compat.translate import inbound_of
 
 _EVENT_STREAM = {
     "text/event-stream": {
@@ -44,16 +34,6 @@ _SECURITY = {"security": [{"apiKey": [str(Scope.CHAT)]}]}
 _FAILURES = {400, 401, 403, 404, 409, 429, 502, 503, 504}
 
 
-class _Parser(Parser):
-    """Reads bodies strictly: no NaN, no lone surrogates, no bottomless nesting."""
-
-    def parse_body(self, request: HttpRequest) -> Any:
-        try:
-            return orjson.loads(request.body or b"null")
-        except orjson.JSONDecodeError as error:
-            raise HttpError(400, f"The body is not valid JSON: {error}") from error
-
-
 def build_api(mount: Mount) -> NinjaAPI:
     """The wire API behind one prefix."""
     api = NinjaAPI(
@@ -61,9 +41,12 @@ def build_api(mount: Mount) -> NinjaAPI:
         urls_namespace=f"wire-{mount.name.lower()}",
         docs_url=None,
         openapi_url=None,
-        parser=_Parser(),
     )
-    _add_error_handlers(api)
+
+    @api.exception_handler(ReverieError)
+    def on_reverie_error(_request: HttpRequest, error: ReverieError) -> HttpResponse:
+        return errors.respond(error)
+
     _add_chat(api, mount)
     _add_models(api, mount)
     return api
@@ -86,41 +69,8 @@ def _add_chat(api: NinjaAPI, mount: Mount) -> None:
         request: HttpRequest, body: ChatCompletionIn
     ) -> HttpResponseBase:
         """Streams unless told otherwise; see `stream`. `model` says who replies."""
-        inbound = inbound_of(request, body, _admission(request), traceless=mount is Mount.OPENAI)
-        streaming = body.stream
-        if streaming is None:
-            streaming = wants_stream(None, request.headers)
-        detach = bool(body.reverie and body.reverie.detach)
-        begun = await turns.receive(inbound, detach=detach, streaming=streaming)
-        response = await (_stream(begun, body) if streaming else _whole(begun))
-        return _labelled(response, begun)
-
-
-async def _stream(begun: Begun, body: ChatCompletionIn) -> HttpResponseBase:
-    wanted = body.stream_options.include_usage if body.stream_options else None
-    encoder = ChunkEncoder(begun, include_usage=wanted)
-    chunks = await prime(encoder.encode(begun.events()))
-    return EventStream(chunks)
-
-
-async def _whole(begun: Begun) -> HttpResponseBase:
-    return HttpResponse(await gather(begun), content_type="application/json")
-
-
-def _labelled(response: HttpResponseBase, begun: Begun) -> HttpResponseBase:
-    """Say which chat, message and turn this is, and what happened to the conversation."""
-    if begun.chat_uid:
-        response["X-Reverie-Chat"] = begun.chat_uid
-        response["X-Reverie-Message"] = begun.reply_uid
-        response["X-Reverie-Sync"] = begun.sync
-    response["X-Reverie-Turn"] = begun.uid
-    if begun.rule:
-        response["X-Reverie-Resolved"] = begun.rule
-    if begun.fallback is not None:
-        # A slug may hold any letters; a header may not.
-        model = quote(begun.fallback.model, safe="/:@+~")
-        response["X-Reverie-Fallback"] = f"{model}; reason={begun.fallback.reason}"
-    return response
+        # `body` is for the document: the handler asks `complete` itself, without ninja.
+        return await complete(request, _admission(request), traceless=mount is Mount.OPENAI)
 
 
 def _add_models(api: NinjaAPI, mount: Mount) -> None:
@@ -173,17 +123,3 @@ def _caller(request: HttpRequest) -> Caller:
             code="invalid_api_key",
         )
     return Caller(secret, address_of(request), _admission(request))
-
-
-def _add_error_handlers(api: NinjaAPI) -> None:
-    @api.exception_handler(ReverieError)
-    def on_reverie_error(_request: HttpRequest, error: ReverieError) -> HttpResponse:
-        return errors.respond(error)
-
-    @api.exception_handler(ValidationError)
-    def on_validation_error(_request: HttpRequest, error: ValidationError) -> HttpResponse:
-        return errors.respond(errors.from_validation(error))
-
-    @api.exception_handler(HttpError)
-    def on_http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
-        return errors.respond(Invalid(str(error), code="invalid_json"))

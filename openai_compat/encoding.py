@@ -5,7 +5,7 @@ the place in the reply, from which `GET /api/chat/turns/{turn}/events` goes on.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -17,6 +17,9 @@ from engine.events import Batch, Finished, ReasoningDelta, TextDelta, ToolCallDe
 from openai_compat.errors import envelope
 
 DONE = b"data: [DONE]\n\n"
+
+Piece: TypeAlias = tuple[bytes, bool]
+"""What to send at once, and whether more will come."""
 
 
 def completion_id(begun: Begun) -> str:
@@ -53,6 +56,9 @@ class ChunkEncoder:
         self._head = b"\ndata: " + head + b',"choices":[{"index":0,"delta":'
         self._usage_null = b',"usage":null' if include_usage else b""
         self._tail = b',"logprobs":null,"finish_reason":null}]' + self._usage_null + b"}\n\n"
+        self._text_chunk = (
+            b"id: %d.%d" + _literal(self._head) + b'{"content":%b}' + _literal(self._tail)
+        )
         self._bare_head = b"\ndata: " + head + b',"choices":[],"usage":'
         self._include_usage = include_usage
         self._reasoning = 0
@@ -60,40 +66,35 @@ class ChunkEncoder:
         self._finish: Finished | None = None
         self._usage: UsageReport | None = None
 
-    async def encode(self, events: AsyncIterator[Batch]) -> AsyncGenerator[bytes]:
+    async def encode(self, events: AsyncIterator[Batch]) -> AsyncGenerator[Piece]:
         started = is_open = False
         try:
             async for batch in events:
                 if not batch:
                     is_open = True
-                    yield KEEP_ALIVE
+                    yield KEEP_ALIVE, True
                     continue
                 data = self._batch(batch)
                 if not started:
                     started = True
                     data = self._role() + data
                 if data:
-                    yield data
+                    yield data, True
         except ReverieError as error:
             if not (started or is_open):
                 raise
-            yield b"data: " + orjson.dumps(envelope(error)) + b"\n\n"
+            yield b"data: " + orjson.dumps(envelope(error)) + b"\n\n", False
             return
-        yield self._ending()
+        yield self._ending(), False
 
     def _batch(self, batch: Batch) -> bytes:
         """All chunks for the events of one read, in one piece."""
         parts: list[bytes] = []
-        head, tail = self._head, self._tail
         for event in batch:
             if type(event) is TextDelta:
-                self._text += len(event.text)
-                parts += (
-                    b"id: %d.%d" % (self._reasoning, self._text),
-                    head,
-                    b'{"content":' + orjson.dumps(event.text) + b"}",
-                    tail,
-                )
+                text = event.text
+                self._text += len(text)
+                parts.append(self._text_chunk % (self._reasoning, self._text, orjson.dumps(text)))
             elif type(event) is Finished:
                 self._finish = event
             elif type(event) is UsageReport:
@@ -129,6 +130,11 @@ class ChunkEncoder:
         if usage and self._include_usage:
             data += place + self._bare_head + usage + b"}\n\n"
         return data + DONE
+
+
+def _literal(data: bytes) -> bytes:
+    """Bytes as part of a format, where they stand for themselves."""
+    return data.replace(b"%", b"%%")
 
 
 def _tool_call(event: ToolCallDelta) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 from django.http import HttpResponse
-from ninja.errors import ValidationError
+from pydantic import ValidationError
 
 from core.errors import (
     InsufficientCredits,
@@ -55,8 +55,8 @@ def respond(error: ReverieError) -> HttpResponse:
 
 def from_validation(error: ValidationError) -> Invalid:
     """The first thing that is wrong with a body, in words: which field and what is right."""
-    first = error.errors[0] if error.errors else {"loc": (), "msg": "The request is not valid."}
-    where = [str(part) for part in first["loc"][2:] if not _is_branch(part)]
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = [str(part) for part in first["loc"] if not _is_branch(part)]
     param = ".".join(where)
     message = f"{param}: {first['msg']}" if param else str(first["msg"])
     return Invalid(message, code="invalid_value", param=param or None)

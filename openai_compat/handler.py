@@ -16,8 +16,11 @@ from billing.limits.admission import Admission
 from core.errors import Invalid, NotFound, ReverieError
 from core.logs import request_id
 from openai_compat import urls
+from openai_compat.chat import complete
+from openai_compat.encoding import Piece
 from openai_compat.errors import respond
 from openai_compat.eventstream import EventStream
+from openai_compat.listing import Mount
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,7 @@ _PREFLIGHT: Final = (
     (b"access-control-max-age", b"86400"),
 )
 
+_CHATS: Final = {f"/{mount.value}/chat/completions": mount for mount in Mount}
 _resolver = URLResolver(RegexPattern(r"^/"), urls.urlpatterns)
 
 
@@ -125,15 +129,17 @@ async def _respond(scope: dict[str, Any], body: bytes) -> HttpResponseBase:
     return response
 
 
-async def _answer(request: ASGIRequest) -> HttpResponseBase:
+async def _answer(request: Any) -> HttpResponseBase:
     try:
+        mount = _CHATS.get(request.path_info) if request.method == "POST" else None
+        if mount is not None:
+            return await complete(request, request.admission, traceless=mount is Mount.OPENAI)
         view, args, kwargs = _view_at(request.path_info)
+        response: HttpResponseBase = await view(request, *args, **kwargs)
     except Resolver404:
         return respond(
             NotFound(f"There is nothing at {request.path_info[:200]}.", code="unknown_url")
         )
-    try:
-        response: HttpResponseBase = await view(request, *args, **kwargs)
     except ReverieError as error:
         return respond(error)
     except Exception:
@@ -151,16 +157,21 @@ async def _send(response: HttpResponseBase, send: Any, identifier: str) -> None:
         *((k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in response.items()),
     ]
     if isinstance(response, EventStream):
-        await _send_head(send, response.status_code, headers)
-        async with aclosing(response.chunks) as chunks:
-            async for piece in chunks:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        async with aclosing(response.rest) as rest:
+            await _send_head(send, response.status_code, headers)
+            await _send_piece(send, response.first)
+            async for piece in rest:
+                await _send_piece(send, piece)
         return
     content = response.content if isinstance(response, HttpResponse) else b""
     headers.append((b"content-length", str(len(content)).encode()))
     await _send_head(send, response.status_code, headers)
     await send({"type": "http.response.body", "body": content})
+
+
+async def _send_piece(send: Any, piece: Piece) -> None:
+    body, has_more = piece
+    await send({"type": "http.response.body", "body": body, "more_body": has_more})
 
 
 async def _send_head(send: Any, status: int, headers: list[tuple[bytes, bytes]]) -> None:

@@ -1,7 +1,7 @@
 """Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, Final
 
@@ -55,20 +55,23 @@ class OpenAILike:
         """Batches of events, one per network read. Raises Retryable or Terminal."""
         body, reader = _asked(request)
         try:
-            async with http.post(
+            answer = await http.post(
                 self._text if request.template else self._chat,
                 content=orjson.dumps(body),
                 headers=self._headers,
-            ) as response:
-                if response.status_code != _OK:
+            )
+            try:
+                if answer.status_code != _OK:
                     raise failure_of_status(
-                        response.status_code,
-                        await _read(response, _ERROR_BYTES_MOST),
-                        response.headers.get("retry-after"),
+                        answer.status_code,
+                        await _read(answer, _ERROR_BYTES_MOST),
+                        answer.headers.get("retry-after"),
                     )
-                async with aclosing(_events(response, reader)) as batches:
+                async with aclosing(_events(answer, reader)) as batches:
                     async for batch in batches:
                         yield batch
+            finally:
+                await answer.aclose()
         except httpx.ConnectTimeout as error:
             # The transport gives this name to refused and dropped connections too.
             raise Retryable(f"The connection to {self.name} failed.") from error
@@ -97,39 +100,33 @@ class OpenAILike:
         """Nothing of its own to close: connections belong to the process's client."""
 
 
-async def _events(response: http.Answer, reader: Reader) -> AsyncGenerator[Batch]:
-    if "json" in response.headers.get("content-type", ""):
+async def _events(answer: http.Answer, reader: Reader) -> AsyncGenerator[Batch]:
+    if "json" in answer.headers.get("content-type", ""):
         # Some servers ignore `stream` and answer with one whole object.
         whole: Batch = []
-        reader.read(await _read(response, _BODY_BYTES_MOST), whole)
+        reader.read(await _read(answer, _BODY_BYTES_MOST), whole)
         yield [*whole, *reader.ending()]
         return
     decoder = Decoder()
-    chunks = response.aiter_raw()
-    async for chunk in chunks:
-        batch, failure = _taken(reader, decoder.feed(chunk))
-        if batch:
-            yield batch
-        if failure is not None:
-            raise failure
-        if reader.is_done:
-            break
-    else:
-        batch, failure = _taken(reader, decoder.finish())
+    is_over = False
+    while not (is_over or reader.is_done):
+        piece = await answer.read()
+        is_over = not piece
+        batch, failure = _taken(reader, decoder.finish() if is_over else decoder.feed(piece))
         if batch:
             yield batch
         if failure is not None:
             raise failure
     yield reader.ending()
-    if reader.is_done:
-        await _drain(chunks)
+    if not answer.is_read:
+        await _drain(answer)
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
+async def _drain(answer: http.Answer) -> None:
     """Read what little follows the last event, so that the connection can be used again."""
     with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in chunks:
+            while await answer.read():
                 pass
 
 
@@ -146,10 +143,10 @@ def _taken(reader: Reader, events: list[tuple[bytes, bytes]]) -> tuple[Batch, Pr
     return batch, None
 
 
-async def _read(response: http.Answer | httpx.Response, most: int) -> bytes:
+async def _read(answer: http.Answer | httpx.Response, most: int) -> bytes:
     """The body, cut at `most` bytes."""
     body = b""
-    async for piece in response.aiter_raw():
+    async for piece in answer.aiter_raw():
         body += piece
         if len(body) >= most:
             break
@@ -170,7 +167,12 @@ def payload(request: GenerationRequest) -> dict[str, Any]:
     """The body of the upstream request: only what was asked for."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message) for message in request.messages],
+        "messages": [
+            {"role": said.role, "content": said.content}
+            if said.name is None and not said.extra
+            else _message(said)
+            for said in request.messages
+        ],
         "stream": True,
         "stream_options": {"include_usage": True},
     }

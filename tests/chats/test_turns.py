@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.utils import timezone
 from redis import ConnectionError as RedisConnectionError
 
@@ -16,7 +16,6 @@ from chats.models import Chat, Message, Turn
 from chats.positions import Position
 from chats.turns import TurnRequest
 from core.errors import InsufficientCredits, Invalid, NotFound, Retryable
-from core.layers import LoopSafeInMemoryChannelLayer
 from engine.events import Finished, ReasoningDelta, TextDelta, UsageReport
 from llm import registry
 from llm.models import UNIT, Model
@@ -59,7 +58,7 @@ async def test_reply_is_saved_under_the_message(chat):
     )
 
 
-class Down(LoopSafeInMemoryChannelLayer):
+class Down(InMemoryChannelLayer):
     """A layer whose Redis refuses, or does not answer at all."""
 
     def __init__(self, *, hangs: bool) -> None:
