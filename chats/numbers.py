@@ -13,6 +13,7 @@ from chats.models import Message, Turn
 from chats.tree import Node
 from core.prepared import Select
 from engine.assemble import Prompt
+from engine.parts import Talk
 
 FIRST_INCLUDED: Final = "first_included"
 """What a manifest calls the position of the oldest message in the prompt."""
@@ -106,5 +107,6 @@ class Numbers:
 
 def first_in(prompt: Prompt, path: Sequence[Node]) -> int | None:
     """The position of the oldest message of `path` that is in the prompt."""
-    first = next((line.uid for line in prompt.manifest.layout if line.uid), None)
+    told = (part.uids[0] if isinstance(part, Talk) else part.uid for part in prompt.manifest.layout)
+    first = next(filter(None, told), None)
     return next((node.position for node in path if node.uid == first), None)

@@ -64,11 +64,11 @@ class Voice(NamedTuple):
 
 
 preference_row: Select[CharacterPreference] = Select(
-    lambda user, character: CharacterPreference.objects.filter(
-        user_id=user, character_id=character
-    )
-    .select_related("model")
-    .only("nsfw_intensity", "narration_style", "response_length", "sampling", *_OF_MODEL),
+    lambda user, character: (
+        CharacterPreference.objects.filter(user_id=user, character_id=character)
+        .select_related("model")
+        .only("nsfw_intensity", "narration_style", "response_length", "sampling", *_OF_MODEL)
+    ),
     user=int,
     character=int,
 )

@@ -7,7 +7,6 @@ from core.errors import NotFound
 from core.prepared import Read, Select, read_together
 from personas.models import Persona
 
-
 _UNSPOKEN = ("title", "attributes", "unknown", "created_at", "updated_at")
 """What no prompt needs of a persona."""
 
