@@ -40,11 +40,13 @@ async def complete(
 def _body_of(request: HttpRequest) -> ChatCompletionIn:
     """Read strictly: no NaN, no lone surrogates, no bottomless nesting."""
     if not request.body:
-        raise Invalid("Field required", code="invalid_value")
+        raise Invalid(
+            "The body is empty. Send a JSON object with `messages`.", code="invalid_value"
+        )
     try:
         return ChatCompletionIn.model_validate(orjson.loads(request.body))
     except orjson.JSONDecodeError as error:
-        raise Invalid("Cannot parse request body", code="invalid_json") from error
+        raise Invalid(f"The body is not valid JSON: {error}", code="invalid_json") from error
     except ValidationError as error:
         raise from_validation(error) from error
 

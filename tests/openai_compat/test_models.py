@@ -108,6 +108,22 @@ async def test_nonsense_gets_an_envelope(at, method, path, body, status, code):
     assert response.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The body is empty. Send a JSON object with `messages`."),
+        (
+            b'{"model": ',
+            "The body is not valid JSON: unexpected end of data: line 1 column 11 (char 10)",
+        ),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_told_why(at, body, message):
+    response = await at.post("/v1/chat/completions", content=body)
+
+    assert response.json()["error"]["message"] == message
+
+
 async def test_browsers_may_call_from_anywhere(at):
     preflight = await at.options("/v1/chat/completions")
     plain = await at.get("/v1/models")
