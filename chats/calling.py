@@ -15,8 +15,9 @@ from engine.assemble import AtDepth, LoreParts, Piece
 from engine.expander import Expander
 from engine.parts import ROLES
 from engine.tokens import default_counter
-from lore.activation import Activation, activate
+from lore.activation import activate
 from lore.books import Bound
+from lore.outcome import Activation
 from lore.queries import compiled, settings_of, uses_with
 from lore.scene import Said, Scene, Settings
 from lore.sight import deepest

@@ -35,8 +35,8 @@ from engine.parts import Note
 from engine.tokens import default_counter
 from engine.types import GenerationRequest, Sampling
 from llm.registry import ModelSpec
-from lore.activation import Activation
 from lore.books import Bound
+from lore.outcome import Activation
 from lore.queries import uses_of
 from lore.timed import State as Timed
 from memory.summaries import covers, due_to

@@ -11,7 +11,7 @@ from chats import queries
 from chats.models import Message, Revision, Turn
 from core.errors import NotFound
 from engine.parts import Block, Line, lines_of
-from lore.activation import Verdict
+from lore.outcome import Verdict
 from lore.reasons import why
 
 

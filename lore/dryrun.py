@@ -11,9 +11,10 @@ from core.text import clean
 from engine.expander import Expander
 from engine.macros import MacroContext
 from engine.tokens import default_counter
-from lore.activation import Activation, Verdict, activate
+from lore.activation import activate
 from lore.books import Bound, CompiledBook
 from lore.editing import title_of
+from lore.outcome import Activation, Verdict
 from lore.patterns import Clock
 from lore.reasons import why
 from lore.scene import SOURCES, Said, Scene, Settings

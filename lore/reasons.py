@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from lore.activation import Verdict
+from lore.outcome import Verdict
 from lore.sight import NOTE, RECURSION, Where
 
 _SOURCES: Final = {

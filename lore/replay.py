@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from lore.activation import Activation, activate
+from lore.activation import activate
 from lore.books import Bound, compile_book
 from lore.formats.reading import Notes
 from lore.formats.sillytavern import read
+from lore.outcome import Activation
 from lore.scene import SOURCES, Said, Scene, Settings, Strategy
 from lore.slots import Placed
 from lore.timed import State

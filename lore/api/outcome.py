@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lore.activation import Activation
 from lore.books import CompiledBook
 from lore.dryrun import Told, told, uid_of
+from lore.outcome import Activation
 from lore.slots import AtDepth, Placed, Slots
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from lore.activation import Activation, Verdict, activate
+from lore.activation import activate
 from lore.books import Bound, Scope, compile_book
+from lore.outcome import Activation, Verdict
 from lore.patterns import Clock
 from lore.scene import Said, Scene, Settings
 from lore.slots import Placed, Slots

@@ -6,10 +6,10 @@ import pytest
 
 from core.errors import Invalid
 from lore import dryrun
-from lore.activation import Verdict
 from lore.books import compile_book
 from lore.dryrun import Cast
 from lore.keycheck import problems
+from lore.outcome import Verdict
 from lore.reasons import where_in_words, why
 from lore.scene import Said, Settings, settings_with
 from lore.sight import Where
