@@ -7,7 +7,7 @@ from django.db.models.functions import Upper
 
 from accounts.models import User
 from catalog.models import Project
-from characters.models import Character, Scenario
+from characters.models import Character
 from core.errors import NotFound
 from core.prepared import Select
 
@@ -85,15 +85,3 @@ def get_owned(user: User, uid: str) -> Character:
     if character is None:
         raise NotFound("There is no such character.", code="character_not_found")
     return character
-
-
-def get_scenario(user: User, uid: str) -> Scenario:
-    """A scenario of a character this person may talk to."""
-    scenario = (
-        Scenario.objects.filter(uid=uid, character__in=visible_to(user))
-        .select_related("character")
-        .first()
-    )
-    if scenario is None:
-        raise NotFound("There is no such scenario.", code="scenario_not_found")
-    return scenario

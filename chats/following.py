@@ -214,11 +214,5 @@ def _news(event: dict[str, Any], position: Position) -> tuple[Batch, Position]:
     )
 
 
-async def gather_text(events: AsyncIterator[Batch]) -> str:
-    """All the text of a stream; for callers that want it whole."""
-    parts = [e.text async for batch in events for e in batch if type(e) is TextDelta]
-    return "".join(parts)
-
-
 def unavailable() -> Unavailable:
     return Unavailable("The server is restarting. Please try again.", retry_after=5)

@@ -212,9 +212,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     total_tokens: int
     layout: tuple[Line | Talk, ...] = ()
 
-    def to_json(self) -> dict[str, object]:
-        return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
-
 
 def lines_of(layout: Iterable[dict[str, Any]]) -> list[Line]:
     """A layout that was saved, message by message."""

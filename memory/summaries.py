@@ -235,8 +235,3 @@ def due_to(there: Sequence[Covered], leaving: int) -> int:
         if item.first <= at <= item.last:
             at = item.last + 1
     return to if at < to else 0
-
-
-def forget_covers() -> None:
-    """Drop what this process keeps at hand."""
-    _shelf.clear()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import zlib
+from abc import ABC, abstractmethod
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ class System(Protocol):
     def search(self, question: str, k: int = DEPTH) -> list[Found]: ...
 
 
-class Ranked:
+class Ranked(ABC):
     """A system that gives every turn a score; of equal scores the earlier turn comes first."""
 
     def __init__(self) -> None:
@@ -44,11 +45,13 @@ class Ranked:
             self.add(len(self.turns), turn)
             self.turns.append(turn)
 
+    @abstractmethod
     def add(self, number: int, turn: Said) -> None:
         """Take a turn into the index."""
 
+    @abstractmethod
     def scores(self, question: str) -> Scores:
-        raise NotImplementedError
+        """A score for each turn; above 0 where it has to do with the question."""
 
     def search(self, question: str, k: int = DEPTH) -> list[Found]:
         scores = self.scores(question)
@@ -70,6 +73,9 @@ def best(scores: Scores, k: int) -> list[int]:
 
 class Recency(Ranked):
     """The newest turns, whatever is asked."""
+
+    def add(self, number: int, turn: Said) -> None:
+        """The order of the turns is the index."""
 
     def scores(self, question: str) -> Scores:
         return np.arange(1, len(self.turns) + 1, dtype=np.float64)
@@ -175,10 +181,9 @@ class Hybrid(Ranked):
         super().__init__()
         self.parts: tuple[Ranked, ...] = (Bm25(), Hashed())
 
-    def extend(self, turns: Sequence[Said]) -> None:
+    def add(self, number: int, turn: Said) -> None:
         for part in self.parts:
-            part.extend(turns)
-        self.turns.extend(turns)
+            part.extend([turn])
 
     def scores(self, question: str) -> Scores:
         total = np.zeros(len(self.turns))

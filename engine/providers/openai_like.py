@@ -167,12 +167,7 @@ def payload(request: GenerationRequest) -> dict[str, Any]:
     """The body of the upstream request: only what was asked for."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [
-            {"role": said.role, "content": said.content}
-            if said.name is None and not said.extra
-            else _message(said)
-            for said in request.messages
-        ],
+        "messages": [_message(message) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }

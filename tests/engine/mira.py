@@ -1,5 +1,7 @@
 """One character and one chat, whole: what the tests of prompts start from."""
 
+import msgspec
+
 from engine.assemble import (
     Budget,
     CharacterParts,
@@ -64,4 +66,4 @@ FULL = chat(
 
 def lines(prompt):
     """The layout of a prompt message by message, as it is read back."""
-    return lines_of(prompt.manifest.to_json()["layout"])
+    return lines_of(msgspec.to_builtins(prompt.manifest)["layout"])

@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,7 +138,7 @@ def test_same_parts_give_the_same_prompt(given_parts, budget):
     first = assemble(given_parts, budget, counter=default_counter())
 
     assert assemble(given_parts, budget, counter=default_counter()) == first
-    json.dumps(first.manifest.to_json())
+    json.dumps(msgspec.to_builtins(first.manifest))
 
 
 @given(parts, budgets)
