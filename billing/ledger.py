@@ -30,7 +30,9 @@ from billing.models import (
 from billing.pricing import price
 from core import metrics
 from core.errors import Conflict, InsufficientCredits, Invalid
-from core.prepared import Insert, Select, Update, Write, read_together, write_together
+from core.prepared import Insert, Select, Update
+from core.transactions import whole
+from core.trips import Write, read_together, write_later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,12 +194,12 @@ def reserve(
     """Set credits aside for work that begins. Raises InsufficientCredits; then nothing changed.
 
     Work that costs nothing holds nothing. `by` is the key it was asked for with, whose budget
-    counts besides the person's. `also` is written in the same trip.
+    counts besides the person's. `also` is written along with the hold.
     """
     if amount_micro == 0:
-        write_together(*also)
+        write_later(*also)
         return
-    with transaction.atomic(savepoint=False):
+    with whole(savepoint=False):
         taken = _take(user_id, amount_micro, by)
         if isinstance(taken, int):
             hold = _insert_hold.bind(
@@ -207,7 +209,7 @@ def reserve(
                 amount_micro=amount_micro,
                 expires_at=timezone.now() + timedelta(seconds=seconds),
             )
-            write_together(hold, *also)
+            write_later(hold, *also)
             return
     # After the block: the transaction around it may go on, with less.
     raise taken
@@ -239,7 +241,7 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
     A second call changes nothing and returns the same amount. The charge never exceeds the
     hold: what an upstream counts beyond our reserve is the house's loss, and measured.
     """
-    with transaction.atomic(savepoint=False):
+    with whole(savepoint=False):
         row = _settle_hold(key=key)
         if row is None:
             return _settle_again(key, user_id, usage)
@@ -247,7 +249,7 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
         amount: int = min(usage.price_micro, held)
         if usage.price_micro > amount:
             metrics.hold_exceeded(usage.price_micro - amount)
-        write_together(
+        write_later(
             *_entry(key, account_id, usage, amount),
             _charge_account.bind(account=account_id, amount=amount, held=held),
             _charge(key, account_id, usage, amount),
@@ -260,7 +262,7 @@ def _settle_again(key: str, user_id: int, usage: Metered) -> int:
     """No hold was open: it was settled before, or the work was free and is only counted."""
     charges, holds = read_together(_charged.bind(key=key), _held.bind(key=key))
     if not charges and not holds:
-        write_together(_usage(key, user_id, usage, 0))
+        write_later(_usage(key, user_id, usage, 0))
     return charges[0][0] if charges else 0
 
 

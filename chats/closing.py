@@ -11,8 +11,9 @@ from chats import embedding, exchanges, memorising, recording, remembering, tree
 from chats.models import Chat, Message, Revision, Turn
 from chats.services import line_of
 from chats.values import Closed, Opened, Outcome
-from core.prepared import Update, Write, write_together
+from core.prepared import Update
 from core.transactions import whole
+from core.trips import Write, write_later
 
 _FREE: dict[str, Any] = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
 _release = Update(
@@ -114,7 +115,7 @@ def _save_and_release(opened: Opened, outcome: Outcome, *, has_reply: bool) -> N
         release = _release_with_line.bind(chat=chat, turn=turn, line=line_of(outcome.text))
     else:
         release = _release.bind(chat=chat, turn=turn)
-    write_together(*reply, release)
+    write_later(*reply, release)
     if is_saved:
         recording.record(opened, outcome)
     if is_saved and outcome.text:

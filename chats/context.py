@@ -17,7 +17,7 @@ from chats.recalling import Called
 from chats.settings import note_of
 from chats.state import State, state_of
 from chats.tree import Node
-from core.prepared import read_together
+from core.trips import read_together
 from engine.assemble import (
     Budget,
     Covered,

@@ -23,6 +23,7 @@ from chats.values import Existing, Opened, Request
 from chats.voices import voice_of
 from core.errors import Conflict, Invalid
 from core.ids import new_uid
+from core.readahead import read_ahead
 from core.transactions import whole
 from engine.tokens import default_counter
 from engine.types import ChatMessage, GenerationRequest, Sampling
@@ -74,6 +75,16 @@ def asked_inbound(inbound: Inbound) -> Asked | None:
 
 def open_inbound(inbound: Inbound, question: Question | None = None) -> Opened | Existing:
     """Begin, or find, the turn that answers this request. One database hop; synchronous."""
+    try:
+        with read_ahead((inbound.secret, inbound.model, inbound.chat, inbound.lane)):
+            return _open(inbound, question)
+    except IntegrityError as error:
+        # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
+        # other one won. The next look finds what it made.
+        raise opening.busy() from error
+
+
+def _open(inbound: Inbound, question: Question | None) -> Opened | Existing:
     key = _admitted(inbound)
     chat = _named_chat(key, inbound.chat)
     target = _target(key, inbound.model, chat)
@@ -93,13 +104,8 @@ def open_inbound(inbound: Inbound, question: Question | None = None) -> Opened |
         )
     if not inbound.store:
         return _open_traceless(inbound, key, target)
-    try:
-        with whole():
-            return _open_stored(inbound, key, target, chat, question)
-    except IntegrityError as error:
-        # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
-        # other one won. The next look finds what it made.
-        raise opening.busy() from error
+    with whole():
+        return _open_stored(inbound, key, target, chat, question)
 
 
 def _admitted(inbound: Inbound) -> ApiKey:

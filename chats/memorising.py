@@ -13,13 +13,13 @@ from chats.models import Chat
 from chats.spans import length_of
 from chats.values import Opened
 from core.errors import Conflict
+from core.shelf import Shelf
 from jobs.models import Job
 from jobs.queries import newest_of
 from jobs.queue import enqueue
 from memory import summaries
 from memory.models import Summary
 from memory.queries import get_summary
-from memory.shelf import Shelf
 
 EXTRACT: Final = "extract"
 SUMMARISE: Final = "summarise"

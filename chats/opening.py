@@ -5,13 +5,13 @@ user's message, reads the context, assembles the prompt and reserves the credits
 fails, nothing has happened.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -29,7 +29,9 @@ from chats.values import Opened, Request
 from chats.voices import Voice, pick, preference_row, voice_of
 from core.errors import Conflict, InsufficientCredits, Invalid, NotFound
 from core.ids import new_uid
-from core.prepared import Insert, Select, Update, Write, read_together, write_together
+from core.prepared import Insert, Select, Update
+from core.transactions import whole
+from core.trips import Write, read_together, write_later
 from engine.types import Sampling
 from llm.registry import ModelSpec
 
@@ -61,13 +63,17 @@ def _is_leased(chat: Chat, now: datetime) -> bool:
     return bool(chat.turn) and chat.lease_expires_at is not None and chat.lease_expires_at > now
 
 
-def _take(chat: Chat, turn_uid: str, now: datetime, *also: Write) -> None:
-    """Take the lease of a locked chat, or raise Busy; `also` is written in the same trip."""
-    until = now + timedelta(seconds=settings.TURN_LEASE_SECONDS)
-    taken = _take_lease.bind(chat=chat.uid, turn=turn_uid, now=now, until=until)
-    if not write_together(taken, *also)[0]:
+def _check_free(chat: Chat, now: datetime) -> None:
+    """Raise Busy while somebody has the lease of this chat, which is locked."""
+    if _is_leased(chat, now):
         raise busy()
+
+
+def _take(chat: Chat, turn_uid: str, now: datetime) -> Write:
+    """Take the lease of a chat that is locked and free: nobody else can meanwhile."""
     chat.version += 1
+    until = now + timedelta(seconds=settings.TURN_LEASE_SECONDS)
+    return _take_lease.bind(chat=chat.uid, turn=turn_uid, now=now, until=until)
 
 
 def open_planned(
@@ -76,8 +82,7 @@ def open_planned(
     """Begin a turn that answers what `plan` adds to the shown path. Runs inside a transaction."""
     now = timezone.now()
     turn_uid = new_uid()
-    if _is_leased(chat, now):
-        raise busy()
+    _check_free(chat, now)
     kept = path[: plan.anchor + 1]
     if plan.trash_from is not None:
         tree.trash(path[plan.trash_from].uid, at=now)
@@ -86,13 +91,13 @@ def open_planned(
     if moved or plan.trash_from is not None:
         remembering.path_changed(chat.uid, path[plan.anchor + 1].position)
         chat.refresh_from_db(fields=["path_version", "notebook"])
-    _take(chat, turn_uid, now, *writes)
     return _begin(
         request,
         chat,
         voice,
         turn_uid,
         path=kept + added,
+        writes=writes,
         has_versions=len(path) > len(kept) and not plan.add,
         user_message_uid=added[-1].uid if added else "",
         sync=sync,
@@ -142,7 +147,7 @@ def open_again(request: Request, chat: Chat, parent: Message | None) -> Opened:
     """Begin a turn that gives another version of the reply below `parent`."""
     now = timezone.now()
     turn_uid = new_uid()
-    _take(chat, turn_uid, now)
+    _check_free(chat, now)
     voice = voice_of(request.user, chat.character)
     path = tree.path(chat.uid, chars=voice.chars, up_to=parent.position) if parent else []
     return _begin(
@@ -162,7 +167,7 @@ def open_continue(request: Request, chat: Chat, reply: Message) -> Opened:
     """Begin a turn that goes on with `reply` where it stopped."""
     now = timezone.now()
     turn_uid = new_uid()
-    _take(chat, turn_uid, now)
+    _check_free(chat, now)
     voice = voice_of(request.user, chat.character)
     path = tree.path(chat.uid, chars=voice.chars, up_to=reply.position - 1)
     return _begin(
@@ -191,8 +196,12 @@ def _begin(
     sync: str,
     now: datetime,
     continued: Message | None = None,
+    writes: Sequence[Write] = (),
 ) -> Opened:
-    """Assemble, reserve and write the turn's row. The lease is held already."""
+    """Assemble, take the lease, make the `writes`, reserve and write the turn's row.
+
+    All reads come before the first write: see `core.readahead`.
+    """
     spec = voice.spec
     request.admission.begin(request.user, free=spec.free)
     remembering.give_notebook(chat)
@@ -212,6 +221,7 @@ def _begin(
         meaning=request.question,
     )
     asking = ask(moment, request.sampling)
+    write_later(_take(chat, turn_uid, now), *writes)
     key = request.api_key
     opened = Opened(
         uid=turn_uid,
@@ -296,9 +306,7 @@ def _row(request: Request, opened: Opened, manifest: dict[str, Any], now: dateti
 
 _take_lease = Update(
     lambda chat, turn, now, until: (
-        Chat.objects.filter(
-            Q(turn="") | Q(lease_expires_at__lte=now) | Q(lease_expires_at=None), uid=chat
-        ),
+        Chat.objects.filter(uid=chat),
         {"turn": turn, "lease_expires_at": until, "version": F("version") + 1, "active_at": now},
     ),
     chat=str,
@@ -383,7 +391,7 @@ def _freed(chat: Chat) -> Chat:
 
 def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:
     """Begin a turn from a page: a new message, another version of a reply, or its continuation."""
-    with transaction.atomic():
+    with whole():
         chat = locked(chat_uid)
         if request.kind == Turn.Kind.REPLY:
             voice, path = voice_and_path(request.user, chat)

@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 
 from chats.models import Chat, Message
 from chats.spans import length_of
+from core.shelf import Shelf
 from memory.giving import Given
 from memory.models import IndexBlock
 from memory.recall import Analysed, Hit, Index, Turn, analyse, pack, unpack
-from memory.shelf import Shelf
 from memory.vectors import Kind, Place, Question
 
 BLOCK: Final = 256

@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 from chats import remembering, spans
 from chats.models import Chat
 from chats.voices import voice_of
-from core.prepared import Select, read_together
+from core.prepared import Select
+from core.trips import read_together
 from jobs.work import Work
 from llm.registry import ModelSpec
 from memory import extraction

@@ -5,6 +5,7 @@ Callers hold the chat's lock or lease; nothing here commits on its own.
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
@@ -12,12 +13,15 @@ from django.db.models import QuerySet
 
 from chats.models import Message
 from core.ids import new_uid
-from core.prepared import Insert, Read, Select, Write
+from core.prepared import Insert, Select
+from core.shelf import Shelf
+from core.trips import Read, Write
 
 ALL: Final = 2**62
 """More characters than any chat has."""
-_FIRST_READ: Final = 48
+_STEPS: Final = (48, 160, 448)
 _NEXT_READ: Final = 400
+_CHATS_KEPT: Final = 20_000
 _END: Final = 2**31 - 1
 
 
@@ -56,12 +60,16 @@ def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
     return rows.order_by("-position").values_list(*fields)
 
 
-_newest: Select[Any] = Select(
-    lambda chat, up_to: _shown(chat, up_to)[:_FIRST_READ], chat=str, up_to=int
-)
-_older: Select[Any] = Select(
-    lambda chat, up_to: _shown(chat, up_to)[:_NEXT_READ], chat=str, up_to=int
-)
+def _part(most: int, *, foreseen: bool = True) -> "Select[Any]":
+    return Select(
+        lambda chat, up_to: _shown(chat, up_to)[:most], foreseen=foreseen, chat=str, up_to=int
+    )
+
+
+_newest: Final = {most: _part(most) for most in _STEPS}
+_older: Final = _part(_NEXT_READ, foreseen=False)
+_steps: Final = Shelf[int](_CHATS_KEPT)
+"""With which of the steps a chat was read far enough the last time, by its uid."""
 _insert = Insert(Message)
 
 
@@ -70,24 +78,38 @@ def path(chat_uid: str, *, chars: int, up_to: int = _END) -> list[Node]:
 
     Read in steps, so that a long chat costs what a prompt can hold and not what it has grown to.
     """
-    return path_from(_newest.all(chat=chat_uid, up_to=up_to), chat_uid, chars=chars)
+    found = _newest_of(chat_uid).all(chat=chat_uid, up_to=up_to)
+    return path_from(found, chat_uid, chars=chars)
 
 
 def newest(chat_uid: str) -> Read:
     """The read that `path` begins with: give what it reads to `path_from`."""
-    return _newest.bind(chat=chat_uid, up_to=_END)
+    return _newest_of(chat_uid).bind(chat=chat_uid, up_to=_END)
+
+
+def _newest_of(chat_uid: str) -> "Select[Any]":
+    return _newest[_steps.get(chat_uid) or _STEPS[0]]
 
 
 def path_from(found: list[Any], chat_uid: str, *, chars: int) -> list[Node]:
     """The path of which `found` is the newest part, with as much before that as `chars` ask."""
-    is_whole = len(found) < _FIRST_READ
+    is_whole = len(found) not in _STEPS
     read = sum([len(row[3]) for row in found])
+    if len(found) >= _STEPS[0]:
+        _steps.put(chat_uid, _step_for(found, chars), 1)
     while not is_whole and read < chars and found[-1][1] > 0:
         more = _older.all(chat=chat_uid, up_to=found[-1][1] - 1)
         is_whole = len(more) < _NEXT_READ
         read += sum(len(row[3]) for row in more)
         found += more
     return [Node._make(row) for row in reversed(found)]
+
+
+def _step_for(found: list[Any], chars: int) -> int:
+    """The least step that reads as much; the largest if none does."""
+    sizes = accumulate(len(row[3]) for row in found)
+    needed = next((count for count, size in enumerate(sizes, 1) if size >= chars), len(found) + 2)
+    return next((step for step in _STEPS if needed <= step), _STEPS[-1])
 
 
 def add(place: Place, *, uid: str = "", **fields: Any) -> str:

@@ -15,15 +15,19 @@ from weakref import WeakKeyDictionary
 
 from psycopg import Connection, Error, OperationalError
 from psycopg.adapt import Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
 Statement = tuple[str, Sequence[Any]]
 Call = tuple[bytes, Any]
 """The name of a prepared statement and the texts of its values, None for NULL."""
+_UNDONE: Final = b"ROLLBACK"
+"""What the server says instead when a transaction that had failed is to be committed."""
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 _names: WeakKeyDictionary["Connection[Any]", dict[str, bytes]] = WeakKeyDictionary()
+_readers: WeakKeyDictionary["Connection[Any]", Transformer] = WeakKeyDictionary()
+"""What makes values of a connection's results: finding out how takes longer than doing it."""
 _numbers: Final = itertools.count()
 
 
@@ -40,23 +44,30 @@ class Done(NamedTuple):
         return self.rows[0] if self.rows else None
 
 
-def run(connection: "Connection[Any]", statements: Sequence[Statement]) -> list[Done]:
+def run(
+    connection: "Connection[Any]", statements: Sequence[Statement], *, ends: bool = False
+) -> list[Done]:
     """Make these statements, in this order and in one trip. Raises psycopg's errors.
 
-    Outside of autocommit a transaction that has to begin does so in the same trip. An error
-    leaves those after it undone.
+    Outside of autocommit a transaction that has to begin does so in the same trip, and with
+    `ends` it is committed in it. An error leaves what comes after it undone, a commit too.
     """
     calls: list[Call] = [(_name(connection, sql), _texts(values)) for sql, values in statements]
     begins = not connection.autocommit and _is_idle(connection)
-    if len(calls) == 1 and not begins:
+    if begins and not calls:
+        return []
+    if len(calls) == 1 and not begins and not ends:
         name, texts = calls[0]
         results = [connection.pgconn.exec_prepared(name, texts)]
     else:
-        results = _piped(connection, calls, begins=begins)
+        results = _piped(connection, calls, begins=begins, ends=ends)
     for result in results:
         if result.status not in _GOOD:
             raise _error(connection, result)
-    return [_done(connection, result) for result in results[int(begins) :]]
+    if ends and results[-1].command_status == _UNDONE:
+        raise InFailedSqlTransaction("the transaction had failed, and was rolled back")
+    first = int(begins)
+    return [_done(connection, result) for result in results[first : first + len(calls)]]
 
 
 def _error(connection: "Connection[Any]", result: Any) -> Error:
@@ -69,7 +80,9 @@ def _is_idle(connection: "Connection[Any]") -> bool:
     return connection.pgconn.transaction_status == TransactionStatus.IDLE
 
 
-def _piped(connection: "Connection[Any]", calls: Sequence[Call], *, begins: bool) -> list[Any]:
+def _piped(
+    connection: "Connection[Any]", calls: Sequence[Call], *, begins: bool, ends: bool
+) -> list[Any]:
     """The results of all, or of as many as came before the connection was lost."""
     wire = connection.pgconn
     wire.enter_pipeline_mode()
@@ -77,9 +90,11 @@ def _piped(connection: "Connection[Any]", calls: Sequence[Call], *, begins: bool
         wire.send_query_params(_begin(connection), None)
     for name, values in calls:
         wire.send_query_prepared(name, values)
+    if ends:
+        wire.send_query_params(b"COMMIT", None)
     wire.pipeline_sync()
     _send(wire)
-    results = list(_results(wire, len(calls) + begins))
+    results = list(_results(wire, len(calls) + begins + ends))
     wire.exit_pipeline_mode()
     return results
 
@@ -162,6 +177,8 @@ def _text(value: Any) -> bytes:
 def _done(connection: "Connection[Any]", result: Any) -> Done:
     if not result.ntuples:
         return Done([], result.command_tuples or 0)
-    reader = Transformer(connection)
+    reader = _readers.get(connection)
+    if reader is None:
+        reader = _readers[connection] = Transformer(connection)
     reader.set_pgresult(result)
     return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)

@@ -8,8 +8,7 @@ are found at the first call. Used where the bench shows that it matters, and now
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from django.db import connections, models
@@ -17,6 +16,8 @@ from django.db.models.base import ModelState
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 from django.utils import timezone
+
+from core.trips import Read, Write, read_together, write
 
 M = TypeVar("M", bound=models.Model)
 Values = dict[str, Any]
@@ -62,99 +63,6 @@ class _Compiled:
         return values
 
 
-def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
-    """Run one statement and return what `fetch` takes from its cursor.
-
-    Straight to the driver, because Django's wrappers cost more than the statement; the usual
-    way where somebody listens (query counts, debugging).
-    """
-    if _is_listened_to(database):
-        with database.cursor() as wrapped:
-            wrapped.execute(sql, values)
-            return fetch(wrapped)
-    _make_ready(database)
-    with database.wrap_database_errors:
-        if database.vendor == "postgresql":
-            return fetch(_run_on_postgres(database, [(sql, values)])[0])
-        cursor = database.connection.execute(_for_driver(sql), values)
-        try:
-            return fetch(cursor)
-        finally:
-            cursor.close()
-
-
-def _run_on_postgres(database: Any, statements: list[tuple[str, list[Any]]]) -> list[Any]:
-    from core import postgres  # noqa: PLC0415 - its driver is not there where only SQLite is used
-
-    return postgres.run(database.connection, statements)
-
-
-def _is_listened_to(database: Any) -> bool:
-    return bool(database.force_debug_cursor or database.execute_wrappers)
-
-
-def _make_ready(database: Any) -> None:
-    if database.connection is None:
-        database.ensure_connection()
-    database.validate_no_broken_transaction()
-
-
-@lru_cache(maxsize=256)
-def _for_driver(sql: str) -> str:
-    return sql.replace("%s", "?").replace("%%", "%")
-
-
-class Write(NamedTuple):
-    """A change with its values, not made yet: see `write_together`."""
-
-    sql: str
-    values: list[Any]
-
-
-class Read(NamedTuple):
-    """A read with its values, not made yet: see `read_together`."""
-
-    sql: str
-    values: list[Any]
-    made: Callable[[Any], list[Any]]
-
-
-def write_together(*writes: Write) -> list[int]:
-    """Make several changes, in this order, in one trip to the database where it allows that.
-
-    Returns how many rows each changed. Call inside a transaction: an error may come from any
-    of them, and then none must stay.
-    """
-    return _together([(write.sql, write.values) for write in writes], _row_count)
-
-
-def read_together(*reads: Read) -> list[list[Any]]:
-    """Make several reads in one trip to the database where it allows that: what each gave."""
-    found = _together([(read.sql, read.values) for read in reads], _all_rows)
-    return [read.made(rows) for read, rows in zip(reads, found, strict=True)]
-
-
-def _together(statements: list[tuple[str, list[Any]]], fetch: Callable[[Any], Any]) -> list[Any]:
-    database = connections["default"]
-    if database.vendor != "postgresql" or _is_listened_to(database):
-        return [_execute(database, sql, values, fetch) for sql, values in statements]
-    _make_ready(database)
-    with database.wrap_database_errors:
-        return [fetch(done) for done in _run_on_postgres(database, statements)]
-
-
-def _all_rows(cursor: Any) -> Any:
-    return cursor.fetchall()
-
-
-def _first_row(cursor: Any) -> Any:
-    return cursor.fetchone()
-
-
-def _row_count(cursor: Any) -> Any:
-    return cursor.rowcount
-
-
 class _Statement:
     """Compiles once per database vendor and process."""
 
@@ -174,12 +82,20 @@ class _Statement:
 class Select(_Statement, Generic[M]):
     """A prepared read: `Select(lambda uid: Chat.objects.filter(uid=uid), uid=str)`.
 
-    Yields model instances, `select_related` ones joined, or tuples for `values_list`.
+    Yields model instances, `select_related` ones joined, or tuples for `values_list`. One whose
+    values differ from turn to turn is not `foreseen`: see `core.readahead`.
     """
 
-    def __init__(self, build: Callable[..., "models.QuerySet[Any, Any]"], **kinds: type) -> None:
+    def __init__(
+        self,
+        build: Callable[..., "models.QuerySet[Any, Any]"],
+        *,
+        foreseen: bool = True,
+        **kinds: type,
+    ) -> None:
         super().__init__()
         self._build = build
+        self._is_foreseen = foreseen
         self._kinds = kinds
 
     def _compile(self) -> Any:
@@ -195,14 +111,7 @@ class Select(_Statement, Generic[M]):
         return compiled, _converters(compiler), _maker(compiler) if makes_instances else tuple
 
     def bind(self, **values: Any) -> Read:
-        return self._bound(connections["default"], values)
-
-    def all(self, **values: Any) -> list[M]:
         database = connections["default"]
-        sql, bound, made = self._bound(database, values)
-        return made(_execute(database, sql, bound, _all_rows))
-
-    def _bound(self, database: Any, values: Values) -> Read:
         compiled, converters, make = self._get(database)
 
         def made(rows: Any) -> list[Any]:
@@ -210,7 +119,11 @@ class Select(_Statement, Generic[M]):
                 rows = [_converted(row, converters) for row in rows]
             return [make(row) for row in rows]
 
-        return Read(compiled.sql, compiled.values(database, values), made)
+        return Read(compiled.sql, compiled.values(database, values), made, self._is_foreseen)
+
+    def all(self, **values: Any) -> list[M]:
+        (found,) = read_together(self.bind(**values))
+        return found
 
     def first(self, **values: Any) -> M | None:
         return next(iter(self.all(**values)), None)
@@ -333,8 +246,8 @@ class Update(_Statement):
     def __call__(self, **values: Any) -> Any:
         database = connections["default"]
         compiled = self._get(database)
-        fetch = _first_row if self._returning else _row_count
-        return _execute(database, compiled.sql, compiled.values(database, values), fetch)
+        bound = compiled.values(database, values)
+        return write(compiled.sql, bound, returning=bool(self._returning))
 
 
 class Insert(_Statement):
@@ -373,7 +286,7 @@ class Insert(_Statement):
         """Insert it. Returns how many rows that made: 0 if a conflict was ignored."""
         database = connections["default"]
         sql, row = self._bound(database, values)
-        return int(_execute(database, sql, row, _row_count))
+        return int(write(sql, row))
 
     def bind(self, **values: Any) -> Write:
         return Write(*self._bound(connections["default"], values))

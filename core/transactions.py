@@ -1,20 +1,27 @@
-"""`whole`: Django's `atomic`, with less work before the first statement on SQLite."""
+"""`whole`: Django's `atomic`, with less work at its beginning and at its end."""
 
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.transaction import Atomic
 
+from core import trips
+
 _BEGIN = "BEGIN IMMEDIATE"
 
 
 class _Whole(Atomic):
-    """Leaves the end to Django, and every beginning that is not the plain one."""
+    """Leaves to Django every beginning and end that is not the plain one."""
 
     def __enter__(self) -> None:
         database: Any = connections[DEFAULT_DB_ALIAS]
-        if not _is_plain(database):
+        if database.atomic_blocks and isinstance(database.atomic_blocks[-1], _Whole):
+            self.savepoint = False
+        is_plain = _is_plain(database)
+        if not is_plain or database.vendor != "sqlite":
             super().__enter__()
+            if is_plain and database.vendor == "postgresql":
+                trips.gather(database)
             return
         with database.wrap_database_errors:
             database.connection.execute(_BEGIN).close()
@@ -23,19 +30,37 @@ class _Whole(Atomic):
         database.in_atomic_block = True
         database.atomic_blocks.append(self)
 
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        database: Any = connections[DEFAULT_DB_ALIAS]
+        if not trips.gathers(database) or database.atomic_blocks != [self]:
+            super().__exit__(kind, error, traceback)
+            return
+        try:
+            if error is None and not database.needs_rollback and not database.closed_in_transaction:
+                trips.commit(database)
+        except BaseException as raised:
+            trips.scatter(database)
+            super().__exit__(type(raised), raised, raised.__traceback__)
+            raise
+        trips.scatter(database)
+        # There is nothing left to commit: Django does what follows a commit.
+        super().__exit__(kind, error, traceback)
+
 
 def _is_plain(database: Any) -> bool:
-    """Whether a transaction of SQLite begins on an open connection to which nobody listens."""
+    """Whether a transaction begins here, on an open connection to which nobody listens."""
     return bool(
-        database.vendor == "sqlite"
-        and database.connection is not None
-        and database.autocommit
+        database.connection is not None
         and not database.in_atomic_block
-        and not database.force_debug_cursor
-        and not database.execute_wrappers
+        and database.autocommit
+        and not trips.is_listened_to(database)
     )
 
 
 def whole(*, savepoint: bool = True) -> Atomic:
-    """`transaction.atomic` for what every reply does: a hop of a turn."""
+    """`transaction.atomic` for what every reply does: a hop of a turn. One directly within another
+    is part of it: an error takes back both.
+
+    On PostgreSQL `write_later` can wait for its end, and that is one trip with the commit.
+    """
     return _Whole(DEFAULT_DB_ALIAS, savepoint=savepoint, durable=False)

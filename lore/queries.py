@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from accounts.models import User
 from catalog.models import Project
 from core.errors import NotFound
-from core.prepared import Read, Select, read_together
+from core.prepared import Select
+from core.trips import Read, read_together
 from lore.books import CompiledBook, Scope, compile_book
 from lore.models import Binding, Lorebook
 from lore.scene import Settings

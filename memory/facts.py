@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 from django.db import transaction
 
+from core.shelf import Shelf
 from memory.giving import Given
 from memory.models import Memory, Notebook
 from memory.queries import contents
 from memory.recall import Analysed, Index, Turn, analyse
-from memory.shelf import Shelf
 from memory.standing import Standing
 from memory.vectors import Place, Question
 

@@ -9,11 +9,11 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from core.errors import Conflict
 from core.prepared import Insert, Select
+from core.shelf import Shelf
 from engine.cover import Covered
 from engine.tokens import default_counter
 from memory.models import Notebook, Summary
 from memory.rows import changed
-from memory.shelf import Shelf
 from memory.writing.spans import BLOCK, LEVELS, Span, missing
 
 CARRIED: Final = str(Summary.Author.CARRIED)

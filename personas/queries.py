@@ -4,7 +4,8 @@ from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from accounts.models import User
 from core.errors import NotFound
-from core.prepared import Read, Select, read_together
+from core.prepared import Select
+from core.trips import Read, read_together
 from personas.models import Persona
 
 _UNSPOKEN = ("title", "attributes", "unknown", "created_at", "updated_at")

@@ -59,11 +59,14 @@ def test_statements_of_a_plain_turn(turn):
 def test_trips_of_a_plain_turn_on_postgresql(turn, monkeypatch):
     from core import postgres
 
-    trips: list[int] = []
+    trips: list[tuple[int, bool]] = []
     run = postgres.run
-    monkeypatch.setattr(
-        postgres, "run", lambda found, many: (trips.append(len(many)), run(found, many))[1]
-    )
+
+    def counted(found, many, *, ends=False):
+        trips.append((len(many), ends))
+        return run(found, many, ends=ends)
+
+    monkeypatch.setattr(postgres, "run", counted)
 
     class Part(list):
         def __enter__(self):
@@ -72,9 +75,12 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, monkeypatch):
         def __exit__(self, *_):
             self.extend(trips)
 
+    turn(Part(), Part())
     opening, closing = Part(), Part()
     turn(opening, closing)
 
-    # Besides these, each commits.
-    assert opening == [1, 1, 1, 2, 2, 2, 1, 2]
-    assert closing == [1, 4, 1, 2]
+    # What was read the last time is read at once; then the lease, the message and the account,
+    # and at last the hold and the turn, with the commit.
+    assert opening == [(7, False), (3, False), (2, True)]
+    # The hold; then what is charged and the turn's end; then the reply, with the commit.
+    assert closing == [(1, False), (5, False), (2, True)]

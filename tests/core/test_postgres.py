@@ -7,7 +7,8 @@ from django.db import DataError, IntegrityError, OperationalError, connection, t
 
 from billing.models import Hold
 from chats.models import Chat, Message
-from core.prepared import Insert, Select, Update, read_together, write_together
+from core.prepared import Insert, Select, Update
+from core.trips import read_together, write_together
 from tests.factories import ChatFactory
 
 if connection.vendor != "postgresql":

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from billing.models import Hold, Usage
 from chats.models import Chat, Message
-from core.prepared import Insert, Select, Update, read_together, write_together
+from core.prepared import Insert, Select, Update
+from core.trips import read_together, write_together
 from tests.factories import ChatFactory
 
 pytestmark = pytest.mark.django_db

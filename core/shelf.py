@@ -1,4 +1,4 @@
-"""What a process keeps at hand of notebooks and chats: the last used, within a total size."""
+"""What a process keeps at hand: the last used, within a total size."""
 
 from collections import OrderedDict
 from collections.abc import Hashable

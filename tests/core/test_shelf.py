@@ -1,6 +1,6 @@
 """What a process keeps at hand, within a total size."""
 
-from memory.shelf import Shelf
+from core.shelf import Shelf
 
 
 def test_the_least_used_goes_first():

@@ -1,0 +1,219 @@
+"""How statements travel to the database: alone, several in one trip, or along with the next one.
+
+On PostgreSQL a trip takes more time and work than most statements do. On SQLite there are none:
+there everything is made at once, in the same order.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple, Protocol
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+Statement = tuple[str, list[Any]]
+_WAITING: Final = "reverie_waiting"
+_AHEAD: Final = "reverie_ahead"
+
+
+class Write(NamedTuple):
+    """A change with its values, not made yet: see `write_together` and `write_later`."""
+
+    sql: str
+    values: list[Any]
+
+
+class Read(NamedTuple):
+    """A read with its values, not made yet: see `read_together`.
+
+    Where `is_foreseen`, the next turn will likely make it again: see `core.readahead`.
+    """
+
+    sql: str
+    values: list[Any]
+    made: Callable[[Any], list[Any]]
+    is_foreseen: bool = True
+
+
+class Ahead(Protocol):
+    """What answers reads in place of the database, until something is written."""
+
+    def read(self, reads: Sequence[Read]) -> list[Any]:
+        """The rows of each."""
+
+    def stop(self) -> None:
+        """Something is about to be written."""
+
+
+def write_together(*writes: Write) -> list[int]:
+    """Make several changes, in this order, in one trip to the database where it allows that.
+
+    Returns how many rows each changed. Call inside a transaction: an error may come from any
+    of them, and then none must stay.
+    """
+    database = _database_to_change()
+    return _together(database, [(write.sql, write.values) for write in writes], _row_count)
+
+
+def write_later(*writes: Write) -> None:
+    """Make changes of which nobody asks how many rows they met.
+
+    In a `whole` transaction on PostgreSQL they travel with its next statement or with its commit,
+    which then raise their errors; elsewhere they are made at once.
+    """
+    database = _database_to_change()
+    waiting: list[Statement] | None = database.__dict__.get(_WAITING)
+    statements = [(write.sql, write.values) for write in writes]
+    if waiting is None:
+        _together(database, statements, _row_count)
+    else:
+        waiting.extend(statements)
+
+
+def write(sql: str, values: list[Any], *, returning: bool = False) -> Any:
+    """Make one change: how many rows it met, or the first row of what it returns."""
+    database = _database_to_change()
+    return _execute(database, sql, values, _first_row if returning else _row_count)
+
+
+def set_ahead(database: Any, ahead: Ahead | None) -> None:
+    """From now on `ahead` answers the reads of this connection; with None the database does."""
+    database.__dict__[_AHEAD] = ahead
+
+
+def _database_to_change() -> Any:
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    _stop_ahead(database)
+    return database
+
+
+def _stop_ahead(database: Any) -> None:
+    ahead: Ahead | None = database.__dict__.get(_AHEAD)
+    if ahead is not None:
+        ahead.stop()
+
+
+def read_together(*reads: Read) -> list[list[Any]]:
+    """Make several reads in one trip to the database where it allows that: what each gave."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    ahead: Ahead | None = database.__dict__.get(_AHEAD)
+    found = rows_of(database, reads) if ahead is None else ahead.read(reads)
+    return [read.made(rows) for read, rows in zip(reads, found, strict=True)]
+
+
+def rows_of(database: Any, reads: Sequence[Read]) -> list[Any]:
+    """The rows of each read, from the database."""
+    return _together(database, [(read.sql, read.values) for read in reads], _all_rows)
+
+
+def _together(
+    database: Any, statements: Sequence[Statement], fetch: Callable[[Any], Any]
+) -> list[Any]:
+    if database.vendor != "postgresql" or is_listened_to(database):
+        return [_execute(database, sql, values, fetch) for sql, values in statements]
+    _make_ready(database)
+    with database.wrap_database_errors:
+        return [fetch(done) for done in _on_postgres(database, statements)]
+
+
+def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+    """Run one statement and return what `fetch` takes from its cursor.
+
+    Straight to the driver, because Django's wrappers cost more than the statement; the usual
+    way where somebody listens (query counts, debugging).
+    """
+    if is_listened_to(database):
+        with database.cursor() as wrapped:
+            wrapped.execute(sql, values)
+            return fetch(wrapped)
+    _make_ready(database)
+    with database.wrap_database_errors:
+        if database.vendor == "postgresql":
+            return fetch(_on_postgres(database, [(sql, values)])[0])
+        cursor = database.connection.execute(_for_driver(sql), values)
+        try:
+            return fetch(cursor)
+        finally:
+            cursor.close()
+
+
+def is_listened_to(database: Any) -> bool:
+    """Whether somebody wants to see every statement."""
+    return bool(database.force_debug_cursor or database.execute_wrappers)
+
+
+def _make_ready(database: Any) -> None:
+    if database.connection is None:
+        database.ensure_connection()
+    database.validate_no_broken_transaction()
+
+
+@lru_cache(maxsize=256)
+def _for_driver(sql: str) -> str:
+    return sql.replace("%s", "?").replace("%%", "%")
+
+
+def _all_rows(cursor: Any) -> Any:
+    return cursor.fetchall()
+
+
+def _first_row(cursor: Any) -> Any:
+    return cursor.fetchone()
+
+
+def _row_count(cursor: Any) -> Any:
+    return cursor.rowcount
+
+
+def _on_postgres(database: Any, statements: Sequence[Statement], *, ends: bool = False) -> Any:
+    """What each of these gave, after those that waited for a trip; with `ends` the commit too."""
+    from core import postgres  # noqa: PLC0415 - its driver is not there where only SQLite is used
+
+    waiting = _taken(database)
+    done = postgres.run(database.connection, [*waiting, *statements], ends=ends)
+    return done[len(waiting) :]
+
+
+def _taken(database: Any) -> list[Statement]:
+    """What waited until now."""
+    waiting: list[Statement] | None = database.__dict__.get(_WAITING)
+    if not waiting:
+        return []
+    taken = waiting.copy()
+    waiting.clear()
+    return taken
+
+
+def gather(database: Any) -> None:
+    """Let writes wait in the transaction of PostgreSQL that begins.
+
+    Django's cursors know nothing of them, nor of what was read ahead: whoever asks for one has
+    the writes made first, and what was read before counts no longer.
+    """
+    database.__dict__[_WAITING] = []
+    database._cursor = partial(_cursor_after, database)
+
+
+def gathers(database: Any) -> bool:
+    return _WAITING in database.__dict__
+
+
+def _cursor_after(database: Any, name: str | None = None) -> Any:
+    _stop_ahead(database)
+    if database.__dict__[_WAITING]:
+        _make_ready(database)
+        with database.wrap_database_errors:
+            _on_postgres(database, [])
+    return type(database)._cursor(database, name)
+
+
+def commit(database: Any) -> None:
+    """Make what waits and commit, in one trip."""
+    _make_ready(database)
+    with database.wrap_database_errors:
+        _on_postgres(database, [], ends=True)
+
+
+def scatter(database: Any) -> None:
+    """The transaction is over: nothing waits any longer, and what still does is lost with it."""
+    database.__dict__.pop(_WAITING, None)
+    database.__dict__.pop("_cursor", None)
