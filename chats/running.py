@@ -119,7 +119,11 @@ class Driver:
             )
             events = self._loop.events()
         async for batch in events:
+            is_first = self._first_token is None
             self._take(batch)
+            if is_first:
+                # Who waits for the first words gets them before more is read, or saved.
+                await asyncio.sleep(0)
 
     def _take(self, batch: Batch) -> None:
         """Pass on what the caller may see at once; keep usage and finish until all is saved."""

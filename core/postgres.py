@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from psycopg import Connection, Error, OperationalError
-from psycopg.adapt import Transformer
+from psycopg.abc import Buffer
+from psycopg.adapt import AdaptersMap, Loader, Transformer
 from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
@@ -26,7 +27,7 @@ _UNDONE: Final = b"ROLLBACK"
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 _names: WeakKeyDictionary["Connection[Any]", dict[str, bytes]] = WeakKeyDictionary()
-_readers: WeakKeyDictionary["Connection[Any]", Transformer] = WeakKeyDictionary()
+_readers: WeakKeyDictionary["Connection[Any]", Any] = WeakKeyDictionary()
 """What makes values of a connection's results: finding out how takes longer than doing it."""
 _numbers: Final = itertools.count()
 
@@ -174,11 +175,34 @@ def _text(value: Any) -> bytes:
     raise TypeError(f"a prepared statement takes no {type(value).__name__}")
 
 
+class _Reading:
+    """What a transformer asks of a connection, with types that are read in another way."""
+
+    def __init__(self, connection: "Connection[Any]") -> None:
+        self.connection = connection
+        self.adapters = AdaptersMap(connection.adapters)
+
+
+class _MomentLoader(Loader):
+    """A time in UTC, in ISO's form: one call of C, where Django's loader takes ten times as long."""
+
+    def load(self, data: Buffer) -> datetime:
+        return datetime.fromisoformat(bytes(data).decode())
+
+
+def _reader(connection: "Connection[Any]") -> Any:
+    said = connection.info.parameter_status
+    reading = _Reading(connection)
+    if said("TimeZone") == "UTC" and (said("DateStyle") or "").startswith("ISO"):
+        reading.adapters.register_loader("timestamptz", _MomentLoader)
+    return Transformer(reading)
+
+
 def _done(connection: "Connection[Any]", result: Any) -> Done:
     if not result.ntuples:
         return Done([], result.command_tuples or 0)
     reader = _readers.get(connection)
     if reader is None:
-        reader = _readers[connection] = Transformer(connection)
+        reader = _readers[connection] = _reader(connection)
     reader.set_pgresult(result)
     return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)
