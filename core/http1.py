@@ -11,7 +11,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -75,8 +75,8 @@ class _Connection(asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are none by their class.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         if self.is_over:
@@ -428,6 +428,5 @@ async def _connect(connection: _Connection) -> None:
         lambda: connection,
         sock=found,
         ssl=trust() if is_tls else None,
-        # A name may end with the root's dot; certificates do not say it.
-        server_hostname=host.rstrip(".") if is_tls else None,
+        server_hostname=host if is_tls else None,
     )
