@@ -65,7 +65,7 @@ def client() -> httpx.AsyncClient:
 
 async def aclose() -> None:
     """Close the running loop's client and its connections."""
-    await http1.aclose()
+    http1.close()
     loop = asyncio.get_running_loop()
     _clients.pop(loop, None)
     found = _transports.pop(loop, None)

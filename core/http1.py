@@ -59,7 +59,6 @@ class _Connection(asyncio.Protocol):
         self.status = 0  # until the head of the answer is whole
         self.headers = _Headers()
         self.is_over = True
-        self.is_lost = asyncio.Event()
         self._pool = pool
         self._pieces: list[bytes] = []
         # The parser adds to the list by itself: there are as many pieces as a model has tokens.
@@ -107,7 +106,6 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._pool.forget(self)
         self._end(exc)
-        self.is_lost.set()
 
     # What the parser calls.
 
@@ -268,16 +266,13 @@ class _Pool:
         if idle and connection in idle:
             idle.remove(connection)
 
-    async def aclose(self) -> None:
-        """Drop all connections, and wait until they are gone."""
+    def close(self) -> None:
+        """Drop all connections, now or as soon as they are done with."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
-        dropped = [connection for connection in self._open if connection.transport is not None]
-        for connection in dropped:
+        for connection in self._open:
             connection.abort()
-        for connection in dropped:
-            await connection.is_lost.wait()
 
     async def _opened(self, server: _Server) -> _Connection:
         await self._take_slot()
@@ -378,11 +373,11 @@ async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> Answe
     return Answer(connection)
 
 
-async def aclose() -> None:
-    """Close the running loop's connections."""
+def close() -> None:
+    """Drop the running loop's connections."""
     pool = _pools.pop(asyncio.get_running_loop(), None)
     if pool is not None:
-        await pool.aclose()
+        pool.close()
 
 
 @cache

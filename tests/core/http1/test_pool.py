@@ -10,6 +10,9 @@ from core import http
 from tests.core.http1.test_exchange import CHUNKED, told
 from tests.fakes.raw_server import CLOSE, OK, serving
 
+# Long enough for what the server closed to be known here.
+SEEN_SECONDS = 0.06
+
 
 @pytest.fixture
 def soon(monkeypatch):
@@ -115,6 +118,25 @@ async def test_server_that_answers_before_it_has_heard_all(quiet_loop):
     server.close()
 
 
+async def test_server_that_hangs_up_while_it_is_told(quiet_loop):
+    async def end(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write_eof()
+        ended.append(writer)
+
+    ended = []
+    server = await asyncio.start_server(end, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async with asyncio.timeout(2):
+        with pytest.raises(httpx.RemoteProtocolError):
+            await http.post(url, content=b"x" * 2**25, headers={})
+
+    for writer in ended:
+        writer.close()
+    server.close()
+
+
 async def test_answer_that_was_not_read_drops_its_connection(server):
     server.answer(CHUNKED + b"2\r\nHi\r\n", asyncio.Event())
     answer = await asked(server)
@@ -138,15 +160,10 @@ async def test_idle_connection_that_the_server_closes_is_replaced(server):
     server.answers = [[OK, 0.02, CLOSE], [OK]]
 
     await told(server)
-    await gone_from_here(server)
+    await asyncio.sleep(SEEN_SECONDS)
 
     assert await told(server) == (200, b"Hi")
     assert (server.connections, len(server.heads)) == (2, 2)
-
-
-async def gone_from_here(server) -> None:
-    """Long enough for what the server closed to be known."""
-    await asyncio.sleep(0.06)
 
 
 async def test_nothing_is_sent_twice_when_a_kept_connection_breaks(server):
@@ -213,13 +230,19 @@ async def test_one_more_than_may_be_open_is_refused_in_the_end(server, one_conne
     await first.aclose()
 
 
-async def test_idle_connection_makes_place_for_another_server(server, one_connection):
+async def test_idle_connection_makes_place_for_another_server(server, monkeypatch):
+    monkeypatch.setattr("core.http1.CONNECTIONS_MOST", 2)
+    server.answer(OK, 0.02, CLOSE)
     await told(server)
+    await asyncio.sleep(SEEN_SECONDS)
 
-    async with serving() as other:
+    async with serving() as idle, serving() as holding, serving() as other:
+        holding.answer(OK[:-1], asyncio.Event())
+        await told(idle)
+        busy = await asked(holding)
         assert await told(other) == (200, b"Hi")
-
-    await gone(server)
+        await gone(idle)
+        await busy.aclose()
 
 
 async def test_nobody_listens(server):
