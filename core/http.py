@@ -1,5 +1,6 @@
 """The only door out: one pooled client per event loop, with time-outs, and a guard for URLs.
 
+What a model streams comes by `post`, which `core/http1.py` does; all else goes through httpx.
 Upstream addresses are the operator's and may be local. Addresses that users give must pass
 `check_public_url` first.
 """
@@ -7,21 +8,22 @@ Upstream addresses are the operator's and may be local. Addresses that users giv
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
-from httpx_aiohttp.transport import map_aiohttp_exceptions
 
+from core import http1
 from core.errors import Invalid
+from core.http1 import CONNECT_SECONDS, CONNECTIONS_MOST, IDLE_SECONDS
 
-CONNECT_SECONDS: Final = 10.0
-CONNECTIONS_MOST: Final = 4096
+post = http1.post
+Answer = http1.Answer
+
 REDIRECTS_MOST: Final = 3
 _ADDRESSES_TRIED: Final = 3
 _URL_CHARS_MOST: Final = 2000
@@ -31,7 +33,6 @@ _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE: Final = ipaddress.ip_network("::/96")
 
 _TIMEOUT: Final = httpx.Timeout(None, connect=CONNECT_SECONDS, pool=CONNECT_SECONDS)
-_CONNECT: Final = aiohttp.ClientTimeout(connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
 
 _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, AiohttpTransport] = WeakKeyDictionary()
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -45,7 +46,7 @@ def transport() -> AiohttpTransport:
         limits = httpx.Limits(
             max_connections=CONNECTIONS_MOST,
             max_keepalive_connections=CONNECTIONS_MOST,
-            keepalive_expiry=30,
+            keepalive_expiry=IDLE_SECONDS,
         )
         found = _transports[loop] = AiohttpTransport(limits=limits, trust_env=False)
     return found
@@ -62,65 +63,9 @@ def client() -> httpx.AsyncClient:
     return found
 
 
-class Answer:
-    """What a server answered, read as it comes. Reading raises httpx's errors."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status_code: int = response.status
-        self.headers: Mapping[str, str] = response.headers
-
-    async def read(self) -> bytes:
-        """What came since the last call, waiting for some; nothing once that was all."""
-        try:
-            return await self._response.content.readany()
-        except Exception:
-            with map_aiohttp_exceptions():
-                raise
-
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
-        """The body in pieces, as httpx's responses give theirs."""
-        while piece := await self.read():
-            yield piece
-
-    @property
-    def is_read(self) -> bool:
-        """Whether all of the body came and was read."""
-        return self._response.content.at_eof()
-
-    async def aclose(self) -> None:
-        """Done with it. The connection is kept if all of it was read."""
-        await self._response.__aexit__(None, None, None)
-
-
-async def post(url: str, *, content: bytes, headers: Mapping[str, str]) -> Answer:
-    """A POST whose answer is read as it comes, and must be closed. Raises httpx's errors.
-
-    On the transport's own connections, without httpx's requests and responses, cookies and
-    redirects: they cost as much as the request itself.
-    """
-    with map_aiohttp_exceptions():
-        response = await _session().post(
-            url,
-            data=content,
-            headers=headers,
-            allow_redirects=False,
-            auto_decompress=False,
-            timeout=_CONNECT,
-        )
-    return Answer(response)
-
-
-def _session() -> aiohttp.ClientSession:
-    """What the transport sends with."""
-    door = transport()
-    if not isinstance(door.client, aiohttp.ClientSession):
-        door.client = door.get_client()
-    return door.client
-
-
 async def aclose() -> None:
     """Close the running loop's client and its connections."""
+    http1.close()
     loop = asyncio.get_running_loop()
     _clients.pop(loop, None)
     found = _transports.pop(loop, None)

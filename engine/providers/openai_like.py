@@ -73,7 +73,7 @@ class OpenAILike:
             finally:
                 await answer.aclose()
         except httpx.ConnectTimeout as error:
-            # The transport gives this name to refused and dropped connections too.
+            # A timeout by its class, but nobody was there who could be late.
             raise Retryable(f"The connection to {self.name} failed.") from error
         except httpx.TimeoutException as error:
             raise UpstreamTimeout(f"{self.name} did not answer in time.") from error
