@@ -19,7 +19,7 @@ from chats.models import Chat, Message, Surface, Turn
 from chats.questioning import Asked
 from chats.resolve import PlainModel, Somebody, find_plain_model, resolve
 from chats.sync import Line, Plan, plan
-from chats.values import Existing, Opened, Request
+from chats.values import Existing, Opened, Ready, Request
 from chats.voices import voice_of
 from core.errors import Conflict, Invalid
 from core.ids import new_uid
@@ -73,18 +73,20 @@ def asked_inbound(inbound: Inbound) -> Asked | None:
     return Asked(key.user_id, inbound.lines[-1].content, Surface.API)
 
 
-def open_inbound(inbound: Inbound, question: Question | None = None) -> Opened | Existing:
+def open_inbound(
+    inbound: Inbound, question: Question | None = None, ready: Ready | None = None
+) -> Opened | Existing:
     """Begin, or find, the turn that answers this request. One database hop; synchronous."""
     try:
         with read_ahead((inbound.secret, inbound.model, inbound.chat, inbound.lane)):
-            return _open(inbound, question)
+            return _open(inbound, question, ready)
     except IntegrityError as error:
         # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
         # other one won. The next look finds what it made.
         raise opening.busy() from error
 
 
-def _open(inbound: Inbound, question: Question | None) -> Opened | Existing:
+def _open(inbound: Inbound, question: Question | None, ready: Ready | None) -> Opened | Existing:
     key = _admitted(inbound)
     chat = _named_chat(key, inbound.chat)
     target = _target(key, inbound.model, chat)
@@ -105,7 +107,8 @@ def _open(inbound: Inbound, question: Question | None) -> Opened | Existing:
     if not inbound.store:
         return _open_traceless(inbound, key, target)
     with whole():
-        return _open_stored(inbound, key, target, chat, question)
+        request = _request(inbound, key, question, ready)
+        return _open_stored(inbound, request, target, chat)
 
 
 def _admitted(inbound: Inbound) -> ApiKey:
@@ -137,10 +140,10 @@ def _target(key: ApiKey, model: str, chat: Chat | None) -> Somebody | PlainModel
     return Somebody(chat.character, chat.scenario, "model")
 
 
-def _open_stored(
-    inbound: Inbound, key: ApiKey, target: Somebody, chat: Chat | None, question: Question | None
-) -> Opened | Existing:
-    request = Request(
+def _request(
+    inbound: Inbound, key: ApiKey, question: Question | None, ready: Ready | None
+) -> Request:
+    return Request(
         user=key.user,
         surface=Surface.API,
         api_key=key,
@@ -149,7 +152,13 @@ def _open_stored(
         fingerprint=inbound.fingerprint,
         question=question,
         admission=inbound.admission,
+        ready=ready,
     )
+
+
+def _open_stored(
+    inbound: Inbound, request: Request, target: Somebody, chat: Chat | None
+) -> Opened | Existing:
     earlier = _by_idempotency_key(request)
     if earlier is not None and earlier.state != Turn.State.VOIDED:
         return Existing(turn=earlier, rule=target.rule)

@@ -248,7 +248,10 @@ def _begin(
         version=chat.version,
         fallback=voice.fallback,
     )
-    return _reserve(request, moment, asking, opened)
+    opened = _reserve(request, moment, asking, opened)
+    if request.ready is not None:
+        request.ready(opened)
+    return opened
 
 
 def _reserve(request: Request, moment: context.Moment, asking: Asking, opened: Opened) -> Opened:

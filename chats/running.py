@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from typing import Any, Final
 
@@ -36,14 +37,19 @@ CLOSE_TRIES: Final = 5
 
 
 class Driver:
-    """One turn in this process: pumps the provider's events into a `LiveTurn`, then closes."""
+    """One turn in this process: pumps the provider's events into a `LiveTurn`, then closes.
 
-    def __init__(self, opened: Opened, admission: Admission) -> None:
+    It may `ask` before it is started, to be dropped if that cannot be.
+    """
+
+    def __init__(self, opened: Opened) -> None:
         self.opened = opened
-        self._admission = admission
+        self._admission = Admission()
         self.turn = LiveTurn(uid=opened.uid, chat_uid=opened.chat_uid, reply_uid=opened.reply_uid)
         self._session = Session(opened.offer) if opened.offer is not None else None
         self._loop: Loop | None = None
+        self._events: AsyncGenerator[Batch] | None = None
+        self._asking: asyncio.Task[Batch | None] | None = None
         self._usage: UsageReport | None = None
         self._finish: Finished | None = None
         self._stop_reason = ""
@@ -55,7 +61,23 @@ class Driver:
         self._heart: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
+    def ask(self) -> None:
+        """Ask the model now. What it answers waits for the start."""
+        self._asking = spawn(self._first_batch())
+
+    async def drop(self) -> None:
+        """Break off what was asked."""
+        asking = self._asking
+        if asking is not None and not asking.done():
+            asking.cancel()
+            await asyncio.wait({asking})
+        if asking is not None and not asking.cancelled():
+            asking.exception()  # or it would be told as one that nobody looked at
+        if self._events is not None:
+            await self._events.aclose()
+
+    def start(self, admission: Admission) -> None:
+        self._admission = admission
         live.running[self.opened.uid] = self.turn
         drivers[self.opened.uid] = self
         self.task = spawn(self._drive())
@@ -97,9 +119,25 @@ class Driver:
             if self._heart is not None:
                 self._heart.cancel()
             self._is_closing = True
+        await self.drop()
         await self._close(error or self._stop_error)
 
     async def _pump(self) -> None:
+        first = await (self._asking or self._first_batch())
+        if first is None or self._events is None:
+            return
+        self._take(first)
+        # Who waits for the first words gets them before more is read, or saved.
+        await asyncio.sleep(0)
+        async for batch in self._events:
+            self._take(batch)
+
+    async def _first_batch(self) -> Batch | None:
+        self._events = self._asked()
+        return await anext(self._events, None)
+
+    def _asked(self) -> AsyncGenerator[Batch]:
+        """The events of the reply. Raises if there is nobody to ask."""
         provider = registry.provider_for(self.opened.spec)
         limits = Limits(
             first_token_seconds=settings.FIRST_TOKEN_SECONDS,
@@ -107,23 +145,16 @@ class Driver:
         )
         generation = self.opened.generation
         if self._session is None:
-            events = run(provider, generation, limits=limits)
-        else:
-            self._loop = Loop(
-                provider,
-                generation,
-                self._session,
-                limits=limits,
-                counter=default_counter(),
-                prompt_tokens=self.opened.prompt_tokens,
-            )
-            events = self._loop.events()
-        async for batch in events:
-            is_first = self._first_token is None
-            self._take(batch)
-            if is_first:
-                # Who waits for the first words gets them before more is read, or saved.
-                await asyncio.sleep(0)
+            return run(provider, generation, limits=limits)
+        self._loop = Loop(
+            provider,
+            generation,
+            self._session,
+            limits=limits,
+            counter=default_counter(),
+            prompt_tokens=self.opened.prompt_tokens,
+        )
+        return self._loop.events()
 
     def _take(self, batch: Batch) -> None:
         """Pass on what the caller may see at once; keep usage and finish until all is saved."""

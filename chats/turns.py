@@ -18,6 +18,7 @@ from django.conf import settings
 from accounts.models import User
 from billing.limits.admission import Admission
 from chats import ending, following, live, queries, questioning, recovery
+from chats.headstart import HeadStart
 from chats.inbound import Inbound, asked_inbound, open_inbound
 from chats.models import Chat, Turn
 from chats.opening import Busy, open_in_chat
@@ -25,7 +26,7 @@ from chats.positions import Position
 from chats.questioning import Asked
 from chats.running import Driver, drivers
 from chats.services import checked_content
-from chats.values import Existing, Opened, Request
+from chats.values import Existing, Opened, Ready, Request
 from chats.voices import Fallback
 from core.errors import Unauthenticated
 from core.hop import hop, whole_hop
@@ -112,7 +113,7 @@ async def _seated(admission: Admission) -> AsyncIterator[None]:
 
 
 async def _begin(
-    opener: Callable[[], Opened | Existing], admission: Admission, *, abandonable: float | None
+    opener: Callable[[Ready], Opened | Existing], admission: Admission, *, abandonable: float | None
 ) -> Begun:
     if is_draining():
         raise following.unavailable()
@@ -120,22 +121,26 @@ async def _begin(
     # What a process knows of the models may be as old as this when its opening begins.
     since = time.monotonic() - registry.FRESH_SECONDS
     opened: list[Opened | Existing] = []
+    head = HeadStart()
     try:
-        await _open_when_free(lambda: opened.append(opener()))
+        await _open_when_free(lambda: opened.append(opener(head.ready)))
     except asyncio.CancelledError:
         # Whoever asked left while it was being opened: it ends as if they left a moment later.
         for left in opened:
             if isinstance(left, Opened):
-                driver = _drive(left, admission, since, abandonable)
+                driver = _drive(head.take(left), admission, since, abandonable)
                 if abandonable is not None:
                     _abandon(driver, abandonable)
         raise
+    finally:
+        if not opened:
+            head.drop()
     found = opened[0]
     if isinstance(found, Existing):
         if admission.has_seat:
             await hop(admission.release)
         return _begun_before(found)
-    _drive(found, admission, since, abandonable)
+    _drive(head.take(found), admission, since, abandonable)
     return Begun(
         uid=found.uid,
         chat_uid=found.chat_uid,
@@ -151,12 +156,11 @@ async def _begin(
     )
 
 
-def _drive(opened: Opened, admission: Admission, since: float, abandonable: float | None) -> Driver:
+def _drive(driver: Driver, admission: Admission, since: float, abandonable: float | None) -> Driver:
     """Start a turn, unless an order came since then that ends it."""
-    driver = Driver(opened, admission.handed_over())
     if abandonable is not None:
         driver.turn.on_abandoned = partial(_abandon, driver, abandonable)
-    driver.start()
+    driver.start(admission.handed_over())
     ending.catch_up(driver, since)
     return driver
 
@@ -191,7 +195,9 @@ def _asked_on_page(request: TurnRequest) -> Asked | None:
     return Asked(user.pk, text, request.surface)
 
 
-def _open_on_page(request: TurnRequest, question: Question | None = None) -> Opened | Existing:
+def _open_on_page(
+    request: TurnRequest, question: Question | None = None, ready: Ready | None = None
+) -> Opened | Existing:
     user, _ = _may_speak(request)
     key = f"web:{user.pk}:{request.idempotency_key}" if request.idempotency_key else None
     if key is not None:
@@ -209,6 +215,7 @@ def _open_on_page(request: TurnRequest, question: Question | None = None) -> Ope
             idempotency_key=key,
             question=question,
             admission=request.admission,
+            ready=ready,
         ),
         request.chat_uid,
         checked_content(request.content) if request.kind == Turn.Kind.REPLY else "",

@@ -1,8 +1,9 @@
 """The values that pass between the halves of a turn."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from accounts.models import ApiKey, User
 from billing.limits.admission import Admission
@@ -21,7 +22,8 @@ from memory.vectors import Question
 class Request:
     """What somebody asks of a chat, whatever surface they ask from.
 
-    `question` is what they say as a vector, where one could be had in time.
+    `question` is what they say as a vector, where one could be had in time. `ready` is told of the
+    turn when all of its opening but the commit is done.
     """
 
     user: User
@@ -33,6 +35,7 @@ class Request:
     fingerprint: str = ""
     question: Question | None = None
     admission: Admission = field(default_factory=Admission, compare=False)
+    ready: "Ready | None" = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,9 @@ class Opened:
     @property
     def hold_key(self) -> str:
         return f"turn:{self.uid}"
+
+
+Ready: TypeAlias = Callable[[Opened], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

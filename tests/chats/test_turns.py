@@ -227,7 +227,8 @@ async def test_late_listener_gets_everything_from_its_place(chat, provider):
         [ReasoningDelta("hm"), TextDelta("One "), gate, TextDelta("two."), Finished("stop")]
     )
     begun = await turns.start(TurnRequest(user_id=chat.user_id, chat_uid=chat.uid, content="Hi"))
-    first = await anext(begun.events())
+    early = begun.events()
+    first, _ = await anext(early), await anext(early)
     snapshot = await turns.snapshot(chat.uid)
     stream = begun.events(Position(2, 2))
     gate.set()
