@@ -23,13 +23,12 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RESULTS = Path(__file__).parent / "results"
 
 
-async def round_of(target: Target, number: int, found: dict[str, list[float]]) -> None:
-    """Every repeatable figure of one target, once. Each round has lanes of its own for CPU."""
-    first = 2 * number * measure.CLIENTS % measure.LANES
+async def round_of(target: Target, found: dict[str, list[float]]) -> None:
+    """Every repeatable figure of one target, once."""
     found["ttft c=1 ms"].append(await measure.ttft(target, 1))
     found["ttft c=50 ms"].append(await measure.ttft(target, 50))
-    single = await measure.cpu(target, "chunks=1", 160, first=first)
-    burst = await measure.cpu(target, "chunks=200", 80, first=first + measure.CLIENTS)
+    single = await measure.cpu(target, "chunks=1", 160)
+    burst = await measure.cpu(target, "chunks=200", 80)
     found["cpu ms/request"].append(single)
     found["cpu s/1k chunks"].append(max(0.0, burst - single) / 199)
     middle, worst = await measure.lag(target)
@@ -42,7 +41,7 @@ async def run(targets: list[Target], upstream: Target) -> dict[str, dict[str, fl
     for number in range(ROUNDS):
         for target in targets:
             print(f"round {number + 1}: {target.name}", file=sys.stderr)
-            await round_of(target, number, found[target.name])
+            await round_of(target, found[target.name])
     for streams in (500, 1000):
         for target in targets:
             if target is upstream:
@@ -55,7 +54,8 @@ async def run(targets: list[Target], upstream: Target) -> dict[str, dict[str, fl
         print(f"with jobs, and long messages: {target.name}", file=sys.stderr)
         row = found[target.name]
         row["cpu ms with jobs"].append(await measure.cpu_with_jobs(target, 160, lanes="jobs"))
-        row["cpu ms/long request"].append(await measure.cpu(target, "chunks=1", 160, lanes=LONG))
+        long = await measure.cpu(target, "chunks=1", 160, lanes=LONG, spread=1)
+        row["cpu ms/long request"].append(long)
         later = await measure.cpu_with_jobs(target, 160, lanes=f"{LONG}er")
         row["cpu ms long with jobs"].append(later)
     return {

@@ -12,7 +12,8 @@ from bench.processes import cpu_seconds, resident_kib
 
 LANES = 50
 CLIENTS = 8
-"""For CPU: each then adds few enough messages to stay within the window."""
+SPREAD = LANES // CLIENTS
+"""For CPU each client goes round so many lanes: long replies must not fill a chat's window."""
 OPEN_SECONDS = 60
 SETTLE_SECONDS = 120
 QUIET_SECONDS = 20
@@ -20,28 +21,25 @@ QUIET_SECONDS = 20
 IDLE_CPU_SECONDS = 0.05
 
 
-async def _loop(target: Target, order: str, lane: str, times: int) -> list[Reply]:
+async def _loop(target: Target, order: str, lanes: list[str], times: int) -> list[Reply]:
     connection = Connection(target)
     try:
-        return [await connection.ask(order, lane) for _ in range(times)]
+        return [await connection.ask(order, lanes[i % len(lanes)]) for i in range(times)]
     finally:
         connection.close()
 
 
 async def sequential(target: Target, order: str, times: int) -> list[Reply]:
     """One client, one request after the other, each in the next lane."""
-    connection = Connection(target)
-    try:
-        return [await connection.ask(order, f"lane{i % LANES}") for i in range(times)]
-    finally:
-        connection.close()
+    return await _loop(target, order, [f"lane{i}" for i in range(LANES)], times)
 
 
 async def together(
-    target: Target, order: str, clients: int, times: int, *, lanes: str = "lane", first: int = 0
+    target: Target, order: str, clients: int, times: int, *, lanes: str = "lane", spread: int = 1
 ) -> list[Reply]:
-    """So many clients at once, each in a lane of its own."""
-    loops = [_loop(target, order, f"{lanes}{first + i}", times) for i in range(clients)]
+    """So many clients at once, each in lanes of its own."""
+    named = [[f"{lanes}{i + clients * k}" for k in range(spread)] for i in range(clients)]
+    loops = [_loop(target, order, names, times) for names in named]
     return [reply for replies in await asyncio.gather(*loops) for reply in replies]
 
 
@@ -57,12 +55,12 @@ async def ttft(target: Target, clients: int) -> float:
 
 
 async def cpu(
-    target: Target, order: str, times: int, *, lanes: str = "lane", first: int = 0
+    target: Target, order: str, times: int, *, lanes: str = "lane", spread: int = SPREAD
 ) -> float:
-    """CPU milliseconds of the target for one request, in lanes that no other measure fills."""
+    """CPU milliseconds of the target for one request."""
     await sequential(target, order, 5)
     before = cpu_seconds(target)
-    await together(target, order, CLIENTS, times // CLIENTS, lanes=lanes, first=first)
+    await together(target, order, CLIENTS, times // CLIENTS, lanes=lanes, spread=spread)
     return (cpu_seconds(target) - before) * 1000 / (times // CLIENTS * CLIENTS)
 
 

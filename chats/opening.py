@@ -31,7 +31,7 @@ from core.errors import Conflict, InsufficientCredits, Invalid, NotFound
 from core.ids import new_uid
 from core.prepared import Insert, Select, Update
 from core.transactions import whole
-from core.trips import Write, read_together, write_later
+from core.trips import Write, read_together
 from engine.types import Sampling
 from llm.registry import ModelSpec
 
@@ -198,7 +198,7 @@ def _begin(
     continued: Message | None = None,
     writes: Sequence[Write] = (),
 ) -> Opened:
-    """Assemble, take the lease, make the `writes`, reserve and write the turn's row.
+    """Assemble and reserve, then take the lease, make the `writes` and write the turn's row.
 
     All reads come before the first write: see `core.readahead`.
     """
@@ -221,7 +221,7 @@ def _begin(
         meaning=request.question,
     )
     asking = ask(moment, request.sampling)
-    write_later(_take(chat, turn_uid, now), *writes)
+    taken = (_take(chat, turn_uid, now), *writes)
     key = request.api_key
     opened = Opened(
         uid=turn_uid,
@@ -248,26 +248,41 @@ def _begin(
         version=chat.version,
         fallback=voice.fallback,
     )
-    opened = _reserve(request, moment, asking, opened)
+    opened = _reserve(request, moment, asking, opened, taken)
     if request.ready is not None:
         request.ready(opened)
     return opened
 
 
-def _reserve(request: Request, moment: context.Moment, asking: Asking, opened: Opened) -> Opened:
-    """Set credits aside for all that may be sent; without our tools if that is too much."""
+def _reserve(
+    request: Request,
+    moment: context.Moment,
+    asking: Asking,
+    opened: Opened,
+    taken: tuple[Write, ...],
+) -> Opened:
+    """Set credits aside for all that may be sent; without our tools if that is too much.
+
+    The lease and the messages, `taken`, are written along with the hold.
+    """
     try:
-        _hold(request, moment, asking, opened)
+        _hold(request, moment, asking, opened, taken)
     except InsufficientCredits:
         if asking.offer is None:
             raise
         asking = asking.without_memory(request.sampling)
         opened = replace(opened, generation=asking.generation, offer=None)
-        _hold(request, moment, asking, opened)
+        _hold(request, moment, asking, opened, taken)
     return opened
 
 
-def _hold(request: Request, moment: context.Moment, asking: Asking, opened: Opened) -> None:
+def _hold(
+    request: Request,
+    moment: context.Moment,
+    asking: Asking,
+    opened: Opened,
+    taken: tuple[Write, ...],
+) -> None:
     replies = min(asking.requests, 2)
     ledger.reserve(
         user_id=request.user.pk,
@@ -277,7 +292,7 @@ def _hold(request: Request, moment: context.Moment, asking: Asking, opened: Open
         ),
         seconds=settings.TURN_LEASE_SECONDS * 10,
         by=for_key(request.api_key),
-        also=(_row(request, opened, asking.composed.manifest, moment.now),),
+        also=(*taken, _row(request, opened, asking.composed.manifest, moment.now)),
     )
 
 

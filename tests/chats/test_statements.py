@@ -79,8 +79,8 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, monkeypatch):
     opening, closing = Part(), Part()
     turn(opening, closing)
 
-    # What was read the last time is read at once; then the lease, the message and the account,
-    # and at last the hold and the turn, with the commit.
-    assert opening == [(7, False), (3, False), (2, True)]
+    # What was read the last time is read at once; then the account; then, while the model is
+    # asked, the hold, the lease, the message and the turn, with the commit.
+    assert opening == [(7, False), (1, False), (4, True)]
     # The hold; then what is charged and the turn's end; then the reply, with the commit.
     assert closing == [(1, False), (5, False), (2, True)]
