@@ -77,8 +77,10 @@ def open_inbound(
     inbound: Inbound, question: Question | None = None, ready: Ready | None = None
 ) -> Opened | Existing:
     """Begin, or find, the turn that answers this request. One database hop; synchronous."""
+    # Its hash, so that no secret stays in memory: should two share one, each reads for itself.
+    who = hash((inbound.secret, inbound.model, inbound.chat, inbound.lane))
     try:
-        with read_ahead((inbound.secret, inbound.model, inbound.chat, inbound.lane)):
+        with read_ahead(who):
             return _open(inbound, question, ready)
     except IntegrityError as error:
         # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the

@@ -16,7 +16,7 @@ from core.shelf import Shelf
 from core.transactions import whole
 from core.trips import Read
 
-_KEYS_MOST: Final = 5_000
+_KEYS_MOST: Final = 2_000
 _READS_MOST: Final = 16
 _kept: Final = Shelf[list[Read]](_KEYS_MOST)
 
