@@ -23,10 +23,12 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RESULTS = Path(__file__).parent / "results"
 
 
-async def round_of(target: Target, found: dict[str, list[float]]) -> None:
+async def round_of(target: Target, targets: list[Target], found: dict[str, list[float]]) -> None:
     """Every repeatable figure of one target, once."""
+    await measure.rest(targets)
     found["ttft c=1 ms"].append(await measure.ttft(target, 1))
     found["ttft c=50 ms"].append(await measure.ttft(target, 50))
+    await measure.rest(targets)
     single = await measure.cpu(target, "chunks=1", 160)
     burst = await measure.cpu(target, "chunks=200", 80)
     found["cpu ms/request"].append(single)
@@ -38,10 +40,12 @@ async def round_of(target: Target, found: dict[str, list[float]]) -> None:
 
 async def run(targets: list[Target], upstream: Target) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, list[float]]] = {t.name: defaultdict(list) for t in targets}
+    for target in targets:
+        await measure.warm_up(target)
     for number in range(ROUNDS):
         for target in targets:
             print(f"round {number + 1}: {target.name}", file=sys.stderr)
-            await round_of(target, found[target.name])
+            await round_of(target, targets, found[target.name])
     for streams in (500, 1000):
         for target in targets:
             if target is upstream:

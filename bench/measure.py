@@ -19,6 +19,7 @@ SETTLE_SECONDS = 120
 QUIET_SECONDS = 20
 """Jobs that nobody waits for begin within 15 s."""
 IDLE_CPU_SECONDS = 0.05
+REST_SECONDS, REST_MOST = 3, 60
 
 
 async def _loop(target: Target, order: str, lanes: list[str], times: int) -> list[Reply]:
@@ -27,6 +28,31 @@ async def _loop(target: Target, order: str, lanes: list[str], times: int) -> lis
         return [await connection.ask(order, lanes[i % len(lanes)]) for i in range(times)]
     finally:
         connection.close()
+
+
+async def rest(targets: list[Target]) -> None:
+    """Wait until nobody does anything any more: jobs that earlier measures left are not this one's.
+
+    They count where `cpu_with_jobs` measures.
+    """
+    quiet, last = 0, _busy_seconds(targets)
+    for _ in range(REST_MOST):
+        await asyncio.sleep(1)
+        now = _busy_seconds(targets)
+        quiet = quiet + 1 if now - last < IDLE_CPU_SECONDS else 0
+        last = now
+        if quiet == REST_SECONDS:
+            return
+    print("still busy", file=sys.stderr)
+
+
+def _busy_seconds(targets: list[Target]) -> float:
+    return sum(cpu_seconds(target) for target in targets)
+
+
+async def warm_up(target: Target) -> None:
+    """One request in every lane: no measure meets a chat, or a server, for the first time."""
+    await sequential(target, "chunks=1", LANES)
 
 
 async def sequential(target: Target, order: str, times: int) -> list[Reply]:
