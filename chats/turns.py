@@ -133,7 +133,7 @@ async def _begin(
                     _abandon(driver, abandonable)
         raise
     finally:
-        if not opened:
+        if not any(isinstance(found, Opened) for found in opened):
             head.drop()
     found = opened[0]
     if isinstance(found, Existing):

@@ -6,12 +6,13 @@ import pytest
 
 from billing.invariants import check
 from billing.limits.admission import Admission
-from chats import services
+from chats import services, turns
 from chats.headstart import HeadStart
+from chats.inbound import Inbound
 from chats.models import Message, Turn
-from chats.opening import open_in_chat
+from chats.opening import busy, open_in_chat
 from chats.running import drivers
-from chats.values import Request
+from chats.values import Existing, Request
 from core.errors import Terminal
 from engine.events import Finished, TextDelta, UsageReport
 from tests.conftest import settled
@@ -128,3 +129,29 @@ async def test_who_has_left_is_not_asked_for(chat, provider):
     await asyncio.wait({task})
 
     assert (len(found), provider.requests) == (1, [])
+
+
+async def test_a_try_that_meets_its_own_twin_leaves_no_request(owner, chat, provider, monkeypatch):
+    """The first try is ready and its commit fails; the second finds the turn of the twin."""
+    provider.says([asyncio.Event()])
+    tries = []
+
+    def opener(inbound, question, ready):
+        found = opened(chat, ready)
+        tries.append(found)
+        if len(tries) == 1:
+            raise busy()
+        return Existing(turn=Turn.objects.get(uid=found.uid))
+
+    def once_free(inbound, question, ready):
+        type(chat).objects.filter(pk=chat.pk).update(turn="", lease_expires_at=None)
+        return opener(inbound, question, ready)
+
+    monkeypatch.setattr(turns, "open_inbound", once_free)
+    said = Inbound(secret="", ip=None, model="Luna", lines=[], messages=(), store=False)
+    begun = await turns.receive(said)
+    await spin()
+
+    assert (begun.uid, len(tries)) == (tries[1].uid, 2)
+    assert len(provider.requests) == provider.closed
+    assert not drivers
