@@ -7,6 +7,7 @@ from django.db.transaction import Atomic
 
 from core import trips
 
+_VENDORS = ("sqlite", "postgresql")
 _BEGIN = "BEGIN IMMEDIATE"
 
 
@@ -17,14 +18,14 @@ class _Whole(Atomic):
         database: Any = connections[DEFAULT_DB_ALIAS]
         if database.atomic_blocks and isinstance(database.atomic_blocks[-1], _Whole):
             self.savepoint = False
-        is_plain = _is_plain(database)
-        if not is_plain or database.vendor != "sqlite":
+        if not _is_plain(database):
             super().__enter__()
-            if is_plain and database.vendor == "postgresql":
-                trips.gather(database)
             return
-        with database.wrap_database_errors:
-            database.connection.execute(_BEGIN).close()
+        if database.vendor == "postgresql":
+            trips.gather(database)
+        else:
+            with database.wrap_database_errors:
+                database.connection.execute(_BEGIN).close()
         database.autocommit = False
         database.commit_on_exit, database.needs_rollback = True, False
         database.in_atomic_block = True
@@ -35,22 +36,29 @@ class _Whole(Atomic):
         if not trips.gathers(database) or database.atomic_blocks != [self]:
             super().__exit__(kind, error, traceback)
             return
+        if error is not None or database.needs_rollback or database.closed_in_transaction:
+            trips.scatter(database)
+            super().__exit__(kind, error, traceback)
+            return
         try:
-            if error is None and not database.needs_rollback and not database.closed_in_transaction:
-                trips.commit(database)
+            trips.commit(database)
         except BaseException as raised:
             trips.scatter(database)
             super().__exit__(type(raised), raised, raised.__traceback__)
             raise
         trips.scatter(database)
-        # There is nothing left to commit: Django does what follows a commit.
-        super().__exit__(kind, error, traceback)
+        database.atomic_blocks.pop()
+        database.in_atomic_block, database.autocommit = False, True
+        database.errors_occurred = False
+        if database.run_on_commit:
+            database.run_and_clear_commit_hooks()
 
 
 def _is_plain(database: Any) -> bool:
     """Whether a transaction begins here, on an open connection to which nobody listens."""
     return bool(
-        database.connection is not None
+        database.vendor in _VENDORS
+        and database.connection is not None
         and not database.in_atomic_block
         and database.autocommit
         and not trips.is_listened_to(database)

@@ -169,7 +169,9 @@ def _on_postgres(database: Any, statements: Sequence[Statement], *, ends: bool =
     from core import postgres  # noqa: PLC0415 - its driver is not there where only SQLite is used
 
     waiting = _taken(database)
-    done = postgres.run(database.connection, [*waiting, *statements], ends=ends)
+    done = postgres.run(
+        database.connection, [*waiting, *statements], begins=gathers(database), ends=ends
+    )
     return done[len(waiting) :]
 
 
@@ -184,7 +186,7 @@ def _taken(database: Any) -> list[Statement]:
 
 
 def gather(database: Any) -> None:
-    """Let writes wait in the transaction of PostgreSQL that begins.
+    """Let writes wait in the transaction of PostgreSQL that begins with the next statement.
 
     Django's cursors know nothing of them, nor of what was read ahead: whoever asks for one has
     the writes made first, and what was read before counts no longer.
@@ -199,10 +201,9 @@ def gathers(database: Any) -> bool:
 
 def _cursor_after(database: Any, name: str | None = None) -> Any:
     _stop_ahead(database)
-    if database.__dict__[_WAITING]:
-        _make_ready(database)
-        with database.wrap_database_errors:
-            _on_postgres(database, [])
+    _make_ready(database)
+    with database.wrap_database_errors:
+        _on_postgres(database, [])
     return type(database)._cursor(database, name)
 
 

@@ -62,9 +62,9 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, monkeypatch):
     trips: list[tuple[int, bool]] = []
     run = postgres.run
 
-    def counted(found, many, *, ends=False):
+    def counted(found, many, *, begins=False, ends=False):
         trips.append((len(many), ends))
-        return run(found, many, ends=ends)
+        return run(found, many, begins=begins, ends=ends)
 
     monkeypatch.setattr(postgres, "run", counted)
 

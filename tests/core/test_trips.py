@@ -34,9 +34,9 @@ def trips_made(monkeypatch):
     made: list[tuple[int, bool]] = []
     run = postgres.run
 
-    def counted(wire, statements, *, ends=False):
+    def counted(wire, statements, *, begins=False, ends=False):
         made.append((len(statements), ends))
-        return run(wire, statements, ends=ends)
+        return run(wire, statements, begins=begins, ends=ends)
 
     monkeypatch.setattr(postgres, "run", counted)
     return made
