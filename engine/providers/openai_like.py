@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from itertools import groupby
 from typing import Any, Final
 
 import httpx
@@ -10,7 +11,7 @@ import orjson
 
 from core import http
 from core.errors import Invalid, ProviderError, Retryable, Terminal, UpstreamTimeout
-from engine.events import Batch
+from engine.events import Batch, TextDelta
 from engine.instruct import render
 from engine.providers.base import UpstreamModel
 from engine.providers.chunks import Reader, failure_of_status
@@ -19,6 +20,7 @@ from engine.sse import Decoder
 from engine.types import ChatMessage, GenerationRequest, Sampling
 
 _OK: Final = 200
+_FEW: Final = 2
 _DRAIN_SECONDS: Final = 0.025
 _ERROR_BYTES_MOST: Final = 65_536
 _BODY_BYTES_MOST: Final = 8 * 1024 * 1024
@@ -139,8 +141,22 @@ def _taken(reader: Reader, events: list[tuple[bytes, bytes]]) -> tuple[Batch, Pr
             if reader.is_done:
                 break
     except ProviderError as error:
-        return batch, error
-    return batch, None
+        return _joined(batch), error
+    return _joined(batch), None
+
+
+def _joined(batch: Batch) -> Batch:
+    """Pieces of text that came at once as one: everything after this costs by the event."""
+    if len(batch) < _FEW:
+        return batch
+    joined: Batch = []
+    for kind, run in groupby(batch, type):
+        if kind is TextDelta:
+            text = "".join([event.text for event in run if type(event) is TextDelta])
+            joined.append(TextDelta(text))
+        else:
+            joined += run
+    return joined
 
 
 async def _read(answer: http.Answer | httpx.Response, most: int) -> bytes:

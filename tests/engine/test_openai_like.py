@@ -12,7 +12,7 @@ from engine.providers.base import UpstreamModel
 from engine.providers.openai_like import OpenAILike, api_base
 from engine.run import Limits, run
 from engine.types import ChatMessage, GenerationRequest, Sampling
-from tests.fakes.upstream import DONE, chunk, event, running, usage
+from tests.fakes.upstream import DONE, chunk, event, run_together, running, usage
 
 ASK = GenerationRequest(model="some/model", messages=(ChatMessage("user", "Hi"),))
 
@@ -52,13 +52,32 @@ def test_base_address_keeps_its_own_version():
 
 
 async def test_plain_reply(upstream):
-    assert await told(upstream) == [
-        TextDelta("Hel"),
-        TextDelta("lo"),
+    assert run_together(await told(upstream)) == [
+        TextDelta("Hello"),
         UsageReport(7, 2),
         Finished("stop"),
     ]
     assert upstream.paths == ["/v1/chat/completions"]
+
+
+async def test_pieces_that_come_at_once_go_on_as_one(upstream):
+    thought = chunk(reasoning_content="hm")
+    said = (chunk("One "), chunk("two"), thought, thought, chunk("."), chunk(finish="stop"), DONE)
+    upstream.script = (b"".join(said),)
+
+    assert await told(upstream) == [
+        TextDelta("One two"),
+        ReasoningDelta("hm"),
+        ReasoningDelta("hm"),
+        TextDelta("."),
+        Finished("stop"),
+    ]
+
+
+async def test_pieces_that_come_one_by_one_go_on_so(upstream):
+    upstream.script = (chunk("One "), 0.05, chunk("two"), chunk(finish="stop"), DONE)
+
+    assert await told(upstream) == [TextDelta("One "), TextDelta("two"), Finished("stop")]
 
 
 async def test_request_holds_only_what_was_asked_for(upstream):

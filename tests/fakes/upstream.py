@@ -4,7 +4,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from itertools import groupby
 from typing import Any
+
+from engine.events import Event, TextDelta
 
 STREAM = "text/event-stream"
 
@@ -24,6 +27,15 @@ def usage(prompt: int = 7, completion: int = 2) -> bytes:
     return event(
         {"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}
     )
+
+
+def run_together(events: list[Event]) -> list[Event]:
+    """The events with neighbouring pieces of text as one, in however many reads they came."""
+    joined: list[Event] = []
+    for kind, run in groupby(events, type):
+        same = list(run)
+        joined += [TextDelta("".join(one.text for one in same))] if kind is TextDelta else same
+    return joined
 
 
 DONE = b"data: [DONE]\n\n"
