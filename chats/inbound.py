@@ -109,7 +109,7 @@ def _open(inbound: Inbound, question: Question | None, ready: Ready | None) -> O
     if not inbound.store:
         return _open_traceless(inbound, key, target)
     with whole():
-        request = _request(inbound, key, question, ready)
+        request = _request(inbound, key, question, ready, rule=target.rule)
         return _open_stored(inbound, request, target, chat)
 
 
@@ -143,7 +143,12 @@ def _target(key: ApiKey, model: str, chat: Chat | None) -> Somebody | PlainModel
 
 
 def _request(
-    inbound: Inbound, key: ApiKey, question: Question | None, ready: Ready | None
+    inbound: Inbound,
+    key: ApiKey,
+    question: Question | None,
+    ready: Ready | None,
+    *,
+    rule: str,
 ) -> Request:
     return Request(
         user=key.user,
@@ -152,6 +157,7 @@ def _request(
         sampling=inbound.sampling,
         idempotency_key=f"{key.uid}:{inbound.idempotency_key}" if inbound.idempotency_key else None,
         fingerprint=inbound.fingerprint,
+        rule=rule,
         question=question,
         admission=inbound.admission,
         ready=ready,
@@ -168,12 +174,9 @@ def _open_stored(
     earlier = earlier or _by_retry(inbound, chat)
     if earlier is not None and earlier.state in (Turn.State.RUNNING, Turn.State.DONE):
         return Existing(turn=earlier, rule=target.rule)
-    opened = (
-        _answer_again(request, chat, earlier)
-        if earlier is not None
-        else _answer(inbound, request, target, chat, is_new=is_new)
-    )
-    return replace(opened, rule=target.rule)
+    if earlier is not None:
+        return _answer_again(request, chat, earlier)
+    return _answer(inbound, request, target, chat, is_new=is_new)
 
 
 def _by_idempotency_key(request: Request) -> Turn | None:

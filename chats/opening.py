@@ -202,24 +202,10 @@ def _begin(
 
     All reads come before the first write: see `core.readahead`.
     """
-    spec = voice.spec
-    request.admission.begin(request.user, free=spec.free)
+    request.admission.begin(request.user, free=voice.spec.free)
     remembering.give_notebook(chat)
-    reply_uid = continued.uid if continued else new_uid()
-    moment = context.Moment(
-        chat,
-        request.user,
-        voice.preference,
-        spec,
-        path,
-        request.kind,
-        reply_uid,
-        reply_tokens(spec, request.sampling),
-        now,
-        prefill=continued.content if continued else "",
-        is_again=has_versions or continued is not None,
-        meaning=request.question,
-    )
+    is_again = has_versions or continued is not None
+    moment = _moment(request, chat, voice, path, now=now, is_again=is_again, continued=continued)
     asking = ask(moment, request.sampling)
     taken = (_take(chat, turn_uid, now), *writes)
     key = request.api_key
@@ -227,7 +213,7 @@ def _begin(
         uid=turn_uid,
         user_id=request.user.pk,
         surface=request.surface,
-        spec=spec,
+        spec=voice.spec,
         generation=asking.generation,
         prompt_tokens=asking.tokens,
         api_key_uid=key.uid if key else "",
@@ -237,13 +223,14 @@ def _begin(
         chat_uid=chat.uid,
         kind=request.kind,
         place=tree.below(path[-1] if path else None),
-        reply_uid=reply_uid,
+        reply_uid=moment.reply_uid,
         state=asking.composed.state.after_path(path),
         offer=asking.offer,
         answers=asking.answers,
         summarise_to=asking.composed.summarise_to,
         user_message_uid=user_message_uid,
         has_versions=has_versions,
+        rule=request.rule,
         sync=sync,
         version=chat.version,
         fallback=voice.fallback,
@@ -252,6 +239,32 @@ def _begin(
     if request.ready is not None:
         request.ready(opened)
     return opened
+
+
+def _moment(
+    request: Request,
+    chat: Chat,
+    voice: Voice,
+    path: list[tree.Node],
+    *,
+    now: datetime,
+    is_again: bool,
+    continued: Message | None,
+) -> context.Moment:
+    return context.Moment(
+        chat,
+        request.user,
+        voice.preference,
+        voice.spec,
+        path,
+        request.kind,
+        continued.uid if continued else new_uid(),
+        reply_tokens(voice.spec, request.sampling),
+        now,
+        prefill=continued.content if continued else "",
+        is_again=is_again,
+        meaning=request.question,
+    )
 
 
 def _reserve(

@@ -22,8 +22,8 @@ from memory.vectors import Question
 class Request:
     """What somebody asks of a chat, whatever surface they ask from.
 
-    `question` is what they say as a vector, where one could be had in time. `ready` is told of the
-    turn when all of its opening but the commit is done.
+    `rule` says what chose the character. `question` is what they say as a vector, where one could
+    be had in time. `ready` is told of the turn when all of its opening but the commit is done.
     """
 
     user: User
@@ -33,6 +33,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     idempotency_key: str | None = None
     fingerprint: str = ""
+    rule: str = ""
     question: Question | None = None
     admission: Admission = field(default_factory=Admission, compare=False)
     ready: "Ready | None" = field(default=None, compare=False)

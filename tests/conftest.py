@@ -141,6 +141,22 @@ async def wire(secret: str) -> AsyncIterator[httpx.AsyncClient]:
     await settled()
 
 
+@pytest.fixture
+def trips(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, bool]]:
+    """Of each trip to PostgreSQL, how many statements it had and whether it committed."""
+    from core import postgres
+
+    made: list[tuple[int, bool]] = []
+    run = postgres.run
+
+    def counted(wire: Any, statements: Any, *, begins: bool = False, ends: bool = False) -> Any:
+        made.append((len(statements), ends))
+        return run(wire, statements, begins=begins, ends=ends)
+
+    monkeypatch.setattr(postgres, "run", counted)
+    return made
+
+
 async def settled() -> None:
     """Wait until every turn of this process has been closed."""
     import asyncio

@@ -56,18 +56,7 @@ def test_statements_of_a_plain_turn(turn):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL")
-def test_trips_of_a_plain_turn_on_postgresql(turn, monkeypatch):
-    from core import postgres
-
-    trips: list[tuple[int, bool]] = []
-    run = postgres.run
-
-    def counted(found, many, *, begins=False, ends=False):
-        trips.append((len(many), ends))
-        return run(found, many, begins=begins, ends=ends)
-
-    monkeypatch.setattr(postgres, "run", counted)
-
+def test_trips_of_a_plain_turn_on_postgresql(turn, trips):
     class Part(list):
         def __enter__(self):
             trips.clear()

@@ -31,22 +31,6 @@ def _people():
         )
 
 
-@pytest.fixture
-def trips(monkeypatch):
-    """Of each trip, how many statements it had and whether it committed."""
-    from core import postgres
-
-    made: list[tuple[int, bool]] = []
-    run = postgres.run
-
-    def counted(wire, statements, *, begins=False, ends=False):
-        made.append((len(statements), ends))
-        return run(wire, statements, begins=begins, ends=ends)
-
-    monkeypatch.setattr(postgres, "run", counted)
-    return made
-
-
 def test_the_second_time_all_is_read_in_one_trip(trips, request):
     def block():
         with read_ahead(request.node.name):

@@ -4,10 +4,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
-from core import trips
 from core.prepared import Insert, Select
 from core.transactions import whole
-from core.trips import write_later, write_together
+from core.trips import gathers, write_later, write_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 insert = Insert(User)
@@ -25,21 +24,6 @@ def found() -> list[str]:
 @pytest.fixture(autouse=True)
 def _connected():
     connection.ensure_connection()
-
-
-@pytest.fixture
-def trips_made(monkeypatch):
-    """Of each trip to PostgreSQL, how many statements it had and whether it committed."""
-    postgres = pytest.importorskip("core.postgres")
-    made: list[tuple[int, bool]] = []
-    run = postgres.run
-
-    def counted(wire, statements, *, begins=False, ends=False):
-        made.append((len(statements), ends))
-        return run(wire, statements, begins=begins, ends=ends)
-
-    monkeypatch.setattr(postgres, "run", counted)
-    return made
 
 
 def test_what_waits_is_there_after_the_transaction():
@@ -64,7 +48,7 @@ def test_without_a_transaction_of_its_own_it_is_made_at_once():
     write_later(add("ann"))
     with transaction.atomic():
         write_later(add("bob"))
-        assert trips.gathers(connection) is False
+        assert gathers(connection) is False
 
     assert found() == ["ann", "bob"]
 
@@ -93,7 +77,7 @@ def test_an_error_of_what_waited_takes_everything_back():
     assert found() == []
     with whole():
         write_later(add("bob"))
-    assert (found(), trips.gathers(connection)) == (["bob"], False)
+    assert (found(), gathers(connection)) == (["bob"], False)
 
 
 def test_a_block_within_takes_back_its_own_alone():
@@ -131,28 +115,28 @@ def test_hooks_run_after_what_waited_is_committed():
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL")
-def test_what_waits_and_the_commit_are_one_trip(trips_made):
+def test_what_waits_and_the_commit_are_one_trip(trips):
     with whole():
         write_later(add("ann"), add("bob"))
 
-    assert trips_made == [(2, True)]
+    assert trips == [(2, True)]
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL")
-def test_what_waits_goes_with_the_next_statement(trips_made):
+def test_what_waits_goes_with_the_next_statement(trips):
     with whole():
         write_later(add("ann"))
         handles.all()
 
-    assert trips_made == [(2, False), (0, True)]
+    assert trips == [(2, False), (0, True)]
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL")
-def test_a_transaction_that_did_nothing_asks_for_nothing(trips_made):
+def test_a_transaction_that_did_nothing_asks_for_nothing(trips):
     with whole():
         pass
 
-    assert (trips_made, connection.in_atomic_block) == ([(0, True)], False)
+    assert (trips, connection.in_atomic_block) == ([(0, True)], False)
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL")
