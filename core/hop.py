@@ -6,23 +6,22 @@ held while a reply streams: the hop returns before the stream begins and another
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from core.loop import remember
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_CLOSE_SECONDS: Final = 2.0
 _executor: ThreadPoolExecutor | None = None
+_theirs: Final[list[BaseDatabaseWrapper]] = []
 
 
 def _threads() -> int:
@@ -33,7 +32,9 @@ def _threads() -> int:
 def executor() -> ThreadPoolExecutor:
     global _executor  # noqa: PLW0603 - one pool per process, made on first use
     if _executor is None:
-        _executor = ThreadPoolExecutor(_threads(), thread_name_prefix="db")
+        _executor = ThreadPoolExecutor(
+            _threads(), thread_name_prefix="db", initializer=_note_connections
+        )
     return _executor
 
 
@@ -77,19 +78,19 @@ async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
 
 
 def close_pool() -> None:
-    """Stop the threads, closing each one's connection. For shutdown and for tests."""
+    """Stop the threads and close their connections. For shutdown and for tests."""
     global _executor
     if _executor is None:
         return
     pool, _executor = _executor, None
-    gate = threading.Barrier(_threads())
-    for _ in range(_threads()):
-        pool.submit(_close, gate)
     pool.shutdown(wait=True)
+    while _theirs:
+        connection = _theirs.pop()
+        # Its thread is gone, so it is nobody else's.
+        connection.inc_thread_sharing()
+        connection.close()
 
 
-def _close(gate: threading.Barrier) -> None:
-    """Close this thread's connection, and wait for the others so that each does it once."""
-    connections.close_all()
-    with suppress(threading.BrokenBarrierError):
-        gate.wait(_CLOSE_SECONDS)
+def _note_connections() -> None:
+    """Remember what connections a thread that begins will have."""
+    _theirs.extend(connections.all())

@@ -221,15 +221,14 @@ _insert_source = Insert(MemorySource, ignore_conflicts=True)
 
 
 def learn(memory: Memory, source: Source) -> None:
-    """Note where a memory comes from. Twice is once."""
+    """Note where a memory comes from. Twice is once; from what was rewritten since, it is anew."""
     chat, message, evidence = source
-    if message:
-        _insert_source(
-            memory_id=memory.uid,
-            message=message,
-            chat=chat,
-            evidence=list(evidence) or [message],
-        )
+    if not message:
+        return
+    read = list(evidence) or [message]
+    if not _insert_source(memory_id=memory.uid, message=message, chat=chat, evidence=read):
+        rewritten = MemorySource.objects.filter(memory=memory.uid, message=message, stale=True)
+        rewritten.update(stale=False, evidence=read)
 
 
 def put(memory: Memory, **values: str | int | datetime | None) -> Memory:

@@ -155,6 +155,7 @@ def correct(
     held, memory = opened(memory, author, chat)
     mine = [row for row in alike(held, text) if row.supersedes_id == memory.uid]
     if (again := learnt_from(message, mine)) is not None:
+        learn(again, (chat, message, evidence))
         return again
     standing = held.standing[memory.uid]
     if standing in (Standing.RETIRED, Standing.SUPERSEDED):
@@ -184,6 +185,7 @@ def forget(
     if author != PERSON:
         mine = [row for row in held.below(memory) if not row.text]
         if (again := learnt_from(message, mine)) is not None:
+            learn(again, (chat, message, evidence))
             return again
         if standing != Standing.ACTIVE:
             return None

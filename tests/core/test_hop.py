@@ -79,7 +79,10 @@ async def test_every_thread_closes_its_connection():
     close_pool()
 
     assert len(set(pids)) == THREADS
-    assert _living(pids) == 0
+    # A session's process takes a moment to end after its connection.
+    async with asyncio.timeout(5):
+        while _living(pids):
+            await asyncio.sleep(0.01)
 
 
 def _living(pids: list[int]) -> int:
