@@ -39,6 +39,11 @@ def hide(*numbers):
     MemorySource.objects.filter(message__in=uids).update(live=False)
 
 
+def rewrite(*numbers):
+    uids = [message(number) for number in numbers]
+    MemorySource.objects.filter(message__in=uids).update(stale=True)
+
+
 def show():
     MemorySource.objects.update(live=True)
 
@@ -391,6 +396,28 @@ def test_what_a_model_forgets_is_known_where_its_message_is_hidden(notebook):
     show()
     services.undo(fact)
     assert known(notebook) == ["Ana keeps bees."]
+
+
+def test_what_is_read_again_from_a_rewritten_message_counts_again(notebook):
+    fact = learn(notebook, "Ana keeps bees.", 1)
+    made = services.forget(fact, author="model", chat=CHAT, message=message(2))
+    rewrite(2)
+    assert known(notebook) == ["Ana keeps bees."]
+
+    assert services.forget(fact, author="model", chat=CHAT, message=message(2)) == made
+    assert known(notebook) == []
+
+    better = services.correct(
+        learn(notebook, "Leo is 9.", 1), "Leo is 10.", author="model", chat=CHAT, message=message(3)
+    )
+    rewrite(1, 3)
+    assert known(notebook) == []
+    assert learn(notebook, "Leo is 9.", 1) == better.supersedes
+    assert known(notebook) == ["Leo is 9."]
+    again = services.correct(
+        better.supersedes, "Leo is 10.", author="model", chat=CHAT, message=message(3)
+    )
+    assert (again, known(notebook)) == (better, ["Leo is 10."])
 
 
 def test_forgetting_what_is_proposed_rejects_it(notebook):
