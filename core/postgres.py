@@ -184,8 +184,9 @@ def _text(value: Any) -> bytes:
 class _Reading:
     """What a transformer asks of a connection, with types that are read in another way."""
 
+    connection = None  # what is kept for a connection must not keep it
+
     def __init__(self, connection: "Connection[Any]") -> None:
-        self.connection = connection
         self.adapters = AdaptersMap(connection.adapters)
 
 
@@ -197,18 +198,23 @@ class _MomentLoader(Loader):
 
 
 def _reader(connection: "Connection[Any]") -> Any:
-    said = connection.info.parameter_status
     reading = _Reading(connection)
-    if said("TimeZone") == "UTC" and (said("DateStyle") or "").startswith("ISO"):
-        reading.adapters.register_loader("timestamptz", _MomentLoader)
+    reading.adapters.register_loader("timestamptz", _MomentLoader)
     return Transformer(reading)
+
+
+def _is_usual(connection: "Connection[Any]") -> bool:
+    said = connection.info.parameter_status
+    return said("TimeZone") == "UTC" and (said("DateStyle") or "").startswith("ISO")
 
 
 def _done(connection: "Connection[Any]", result: Any) -> Done:
     if not result.ntuples:
         return Done([], result.command_tuples or 0)
     reader = _readers.get(connection)
-    if reader is None:
+    if reader is None and not _is_usual(connection):
+        reader = Transformer(connection)
+    elif reader is None:
         reader = _readers[connection] = _reader(connection)
     reader.set_pgresult(result)
     return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)
