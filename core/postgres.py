@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from psycopg import Connection, Error, OperationalError
-from psycopg.abc import Buffer
-from psycopg.adapt import AdaptersMap, Loader, Transformer
+from psycopg.adapt import Transformer
 from psycopg.errors import InFailedSqlTransaction, error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
@@ -27,8 +26,6 @@ _UNDONE: Final = b"ROLLBACK"
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 _names: WeakKeyDictionary["Connection[Any]", dict[str, bytes]] = WeakKeyDictionary()
-_readers: WeakKeyDictionary["Connection[Any]", Any] = WeakKeyDictionary()
-"""What makes values of a connection's results: finding out how takes longer than doing it."""
 _numbers: Final = itertools.count()
 
 
@@ -181,40 +178,9 @@ def _text(value: Any) -> bytes:
     raise TypeError(f"a prepared statement takes no {type(value).__name__}")
 
 
-class _Reading:
-    """What a transformer asks of a connection, with types that are read in another way."""
-
-    connection = None  # what is kept for a connection must not keep it
-
-    def __init__(self, connection: "Connection[Any]") -> None:
-        self.adapters = AdaptersMap(connection.adapters)
-
-
-class _MomentLoader(Loader):
-    """A time in UTC, in ISO's form: one call of C, where Django's takes six times as long."""
-
-    def load(self, data: Buffer) -> datetime:
-        return datetime.fromisoformat(bytes(data).decode())
-
-
-def _reader(connection: "Connection[Any]") -> Any:
-    reading = _Reading(connection)
-    reading.adapters.register_loader("timestamptz", _MomentLoader)
-    return Transformer(reading)
-
-
-def _is_usual(connection: "Connection[Any]") -> bool:
-    said = connection.info.parameter_status
-    return said("TimeZone") == "UTC" and (said("DateStyle") or "").startswith("ISO")
-
-
 def _done(connection: "Connection[Any]", result: Any) -> Done:
     if not result.ntuples:
         return Done([], result.command_tuples or 0)
-    reader = _readers.get(connection)
-    if reader is None and not _is_usual(connection):
-        reader = Transformer(connection)
-    elif reader is None:
-        reader = _readers[connection] = _reader(connection)
+    reader = Transformer(connection)
     reader.set_pgresult(result)
     return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)

@@ -1,7 +1,5 @@
 """Statements straight through libpq do what a cursor's would. Only where PostgreSQL is."""
 
-import gc
-import weakref
 from datetime import UTC, datetime
 
 import pytest
@@ -130,15 +128,3 @@ def test_more_than_the_sockets_hold_goes_through(back):
     results = run(*[(sql, [long, long if back else ""])] * 3)
 
     assert [done.fetchone() for done in results] == [(len(long), long if back else "")] * 3
-
-
-def test_a_connection_that_nobody_holds_any_longer_ends():
-    other = connection.copy()
-    other.ensure_connection()
-    held = weakref.ref(other.connection)
-    postgres.run(other.connection, [("SELECT now()", [])])
-
-    other.connection = None
-
-    gc.collect()
-    assert held() is None
