@@ -35,15 +35,21 @@ async def rest(targets: list[Target]) -> None:
 
     They count where `cpu_with_jobs` measures.
     """
+    await _quiet(targets, REST_SECONDS, most=REST_MOST)
+
+
+async def _quiet(targets: list[Target], seconds: int, *, most: int) -> float:
+    """Wait until nobody has worked for so long: the CPU seconds that they have had by then."""
     quiet, last = 0, _busy_seconds(targets)
-    for _ in range(REST_MOST):
+    for _ in range(most):
         await asyncio.sleep(1)
         now = _busy_seconds(targets)
         quiet = quiet + 1 if now - last < IDLE_CPU_SECONDS else 0
         last = now
-        if quiet == REST_SECONDS:
-            return
+        if quiet == seconds:
+            return last
     print("still busy", file=sys.stderr)
+    return last
 
 
 def _busy_seconds(targets: list[Target]) -> float:
@@ -95,13 +101,8 @@ async def cpu_with_jobs(target: Target, times: int, *, lanes: str) -> float:
     is in it."""
     before = cpu_seconds(target)
     await together(target, "chunks=1", CLIENTS, times // CLIENTS, lanes=lanes)
-    quiet, started, last = 0, time.monotonic(), cpu_seconds(target)
-    while quiet < QUIET_SECONDS and time.monotonic() - started < SETTLE_SECONDS:
-        await asyncio.sleep(1)
-        now = cpu_seconds(target)
-        quiet = quiet + 1 if now - last < IDLE_CPU_SECONDS else 0
-        last = now
-    return (last - before) * 1000 / (times // CLIENTS * CLIENTS)
+    after = await _quiet([target], QUIET_SECONDS, most=SETTLE_SECONDS)
+    return (after - before) * 1000 / (times // CLIENTS * CLIENTS)
 
 
 async def lag(target: Target) -> tuple[float, float]:
