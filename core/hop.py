@@ -9,6 +9,7 @@ import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Thread
 from typing import Final, ParamSpec, TypeVar
 
 from django.conf import settings
@@ -84,9 +85,16 @@ def close_pool() -> None:
         return
     pool, _executor = _executor, None
     pool.shutdown(wait=True)
+    # In a thread: where an event loop runs, Django lets nobody close one.
+    closing = Thread(target=_close_theirs)
+    closing.start()
+    closing.join()
+
+
+def _close_theirs() -> None:
+    """Close the connections of threads that are gone, which are nobody else's now."""
     while _theirs:
         connection = _theirs.pop()
-        # Its thread is gone, so it is nobody else's.
         connection.inc_thread_sharing()
         connection.close()
 

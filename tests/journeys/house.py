@@ -121,11 +121,14 @@ class House:
         self.process.wait(timeout=20)
 
     def stop(self) -> int:
-        """End it politely and return its exit code."""
+        """End it politely and return its exit code. No failure may have been logged."""
         if self.process is None or self.process.poll() is not None:
             return 0
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        code = self.process.wait(timeout=20)
+        logged = self.log.read_text()
+        assert "Traceback" not in logged, logged
+        return code
 
     def rows(self, code: str) -> str:
         """What a line of Python prints in this house's shell."""
