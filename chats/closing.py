@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from billing import ledger
 from billing.ledger import Metered
-from chats import embedding, exchanges, memorising, recording, remembering, tree
+from chats import embedding, exchanges, memorising, recording, remembering, shown, tree
 from chats.models import Chat, Message, Revision, Turn
 from chats.services import line_of
 from chats.values import Closed, Opened, Outcome
@@ -57,10 +57,13 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
             return Closed(message_uid="", amount_micro=0, version=opened.version)
         has_reply = bool(outcome.text or outcome.tool_calls)
         _save_and_release(opened, outcome, has_reply=has_reply)
+    version = opened.version + 1
+    if has_reply and opened.kind != Turn.Kind.CONTINUE:
+        shown.keep(opened.chat_uid, version, [*opened.path, _node(opened, outcome)])
     return Closed(
         message_uid=opened.reply_uid if has_reply else "",
         amount_micro=amount,
-        version=opened.version + 1,
+        version=version,
     )
 
 
@@ -141,6 +144,18 @@ def _reply(opened: Opened, outcome: Outcome) -> Write:
         model=opened.spec.slug,
         surface=str(opened.surface),
         turn=opened.uid,
+        state=opened.state,
+        tool_calls=exchanges.stored(outcome.tool_calls),
+    )
+
+
+def _node(opened: Opened, outcome: Outcome) -> tree.Node:
+    """The reply as it will be read."""
+    return tree.Node(
+        opened.reply_uid,
+        opened.place.position,
+        str(Message.Role.ASSISTANT),
+        outcome.text,
         state=opened.state,
         tool_calls=exchanges.stored(outcome.tool_calls),
     )

@@ -20,7 +20,7 @@ from billing.limits.terms import for_key
 from billing.pricing import price
 from characters.models import Character
 from characters.queries import IDENTITY
-from chats import context, exchanges, recovery, remembering, tree
+from chats import context, exchanges, recovery, remembering, shown, tree
 from chats.asking import Asking, ask
 from chats.models import Chat, Message, Turn
 from chats.node import NODE
@@ -222,6 +222,7 @@ def _begin(
         character_name=chat.character.name,
         chat_uid=chat.uid,
         kind=request.kind,
+        path=path,
         place=tree.below(path[-1] if path else None),
         reply_uid=moment.reply_uid,
         state=asking.composed.state.after_path(path),
@@ -350,6 +351,10 @@ _insert_turn = Insert(Turn)
 
 def voice_and_path(user: User, chat: Chat) -> tuple[Voice, list[tree.Node]]:
     """Who speaks, and as much of the shown path as fills their window."""
+    kept = shown.of(chat)
+    if kept is not None:
+        voice = voice_of(user, chat.character)
+        return voice, kept.end(voice.chars) or tree.path(chat.uid, chars=voice.chars)
     preferences, newest = read_together(
         preference_row.bind(user=user.pk, character=chat.character.pk), tree.newest(chat.uid)
     )

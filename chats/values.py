@@ -1,14 +1,14 @@
 """The values that pass between the halves of a turn."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from accounts.models import ApiKey, User
 from billing.limits.admission import Admission
 from chats.models import Turn
-from chats.tree import Place
+from chats.tree import Node, Place
 from chats.voices import Fallback
 from engine.events import UsageReport
 from engine.tools import ToolCall
@@ -45,6 +45,7 @@ class Opened:
 
     `chat_uid` is "" for a turn that leaves no trace: then only the money is settled.
     `rule` says what chose the character; `sync` what became of the stored conversation.
+    `path` is what is shown above the reply, as far as it was read.
     `state` is what lasts on the branch of the reply (`chats.state`). `offer` are the memory tools
     that the model has; `answers` is the message that the reply answers. What lies before position
     `summarise_to` should be summed up, and is not yet. `fallback` says whose place `spec` took.
@@ -62,6 +63,7 @@ class Opened:
     character_name: str = ""
     chat_uid: str = ""
     kind: str = Turn.Kind.REPLY
+    path: Sequence[Node] = ()
     place: Place = field(default_factory=lambda: Place(None, 0))
     reply_uid: str = ""
     user_message_uid: str = ""

@@ -42,6 +42,11 @@ class Shelf(Generic[V]):
             while self.size > self._most:
                 self._remove(next(iter(self._values)))
 
+    def all(self) -> dict[Hashable, V]:
+        """What is kept, the last used at the end."""
+        with self._lock:
+            return {key: value for key, (value, _) in self._values.items()}
+
     def clear(self) -> None:
         with self._lock:
             self._values.clear()

@@ -60,7 +60,7 @@ def _fresh_process_caches(request: Any) -> Iterator[None]:
     from django.core.cache import cache
 
     from billing.limits import store, terms
-    from chats import ending, questioning
+    from chats import ending, questioning, shown
     from jobs.work import stopping
     from llm import registry
 
@@ -71,6 +71,26 @@ def _fresh_process_caches(request: Any) -> Iterator[None]:
     terms.reset()
     registry.reset()
     questioning.reset()
+    shown.forget()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """Whatever a test did, what is at hand of its chats is what their rows say."""
+    wrong = list(_untrue_paths())
+    yield
+    assert wrong == []
+
+
+def _untrue_paths() -> Iterator[Any]:
+    from chats import shown, tree
+    from chats.models import Chat
+
+    for uid, kept in shown.all_kept().items():
+        if Chat.objects.filter(uid=uid, version=kept.version).exists():
+            rows = tree.path(str(uid), chars=tree.ALL)[-len(kept.path) :]
+            if rows != kept.path:
+                yield rows, kept.path
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_the_job_embeds_what_is_shown(embedder, chat):
     said, reply = say(chat, "The jetty burned down.", "How sad.")
     hidden, _ = say(chat, "Hide me.")
     Message.objects.filter(uid=hidden.uid).update(hidden=True)
+    services.touch(chat)
 
     job = embed(chat)
 

@@ -181,6 +181,7 @@ def test_replies_that_were_not_written_here_are_passed_over(chat):
     _, reply = say(chat)
     place = tree.Place(reply.uid, reply.position + 1)
     tree.add(place, chat_id=chat.uid, role="assistant", content="By another hand.")
+    services.touch(chat)
 
     assert asked(chat) == ["4", "0", "", ""]
 

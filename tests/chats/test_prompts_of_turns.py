@@ -180,6 +180,7 @@ def test_chat_holds_to_the_version_it_began_with_until_it_moves_up(owner, luna, 
 def test_hidden_messages_stay_out(owner, chat):
     reply = closed(opened(owner, chat, "One."), "A secret aside about the lamp.")
     Message.objects.filter(uid=reply.uid).update(hidden=True)
+    services.touch(chat)
     world = book(owner, entry(0, "aside", "Called by what is hidden."))
     bind(user=owner, lorebook=world, scope="global")
 

@@ -303,6 +303,7 @@ def test_model_with_tools_remembers_by_itself_unless_all_is_asked_for(provider, 
 def test_hidden_messages_and_lore_are_not_read(provider, chat):
     mine, _ = say(chat, "I live in Bergen.")
     Message.objects.filter(uid=mine.uid).update(hidden=True)
+    services.touch(chat)
     provider.requests.clear()
     provider.says(answer())
 

@@ -11,7 +11,7 @@ from chats.sync import Line
 from chats.values import Outcome
 
 pytestmark = pytest.mark.django_db
-OPENING, CLOSING = 12, 8
+OPENING, CLOSING = 11, 8
 OUTCOME = Outcome(
     text="Hello there.",
     reasoning="",
@@ -70,6 +70,6 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, trips):
 
     # What was read the last time is read at once; then the account; then, while the model is
     # asked, the hold, the lease, the message and the turn, with the commit.
-    assert opening == [(7, False), (1, False), (4, True)]
+    assert opening == [(6, False), (1, False), (4, True)]
     # The hold; then what is charged and the turn's end; then the reply, with the commit.
     assert closing == [(1, False), (5, False), (2, True)]

@@ -59,6 +59,7 @@ def fill(chat, count, text="Line {n} of a long night by the lamp of the harbour.
         )
         rows.append(parent)
     Message.objects.bulk_create(rows)
+    services.touch(chat)
     return reread(chat)
 
 

@@ -199,6 +199,7 @@ def test_called_tools_are_named_and_not_continued(browser, chat, reply):
     Message.objects.filter(uid=reply.uid).update(
         content="", tool_calls=[{"id": "c", "name": "<weather>", "arguments": "{}", "result": "x"}]
     )
+    services.touch(chat)
 
     body = drawn(browser, chat)
 
