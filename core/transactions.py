@@ -9,6 +9,7 @@ from core import trips
 
 _VENDORS = ("sqlite", "postgresql")
 _BEGIN = "BEGIN IMMEDIATE"
+_BEGUN = "reverie_begun"
 
 
 class _Whole(Atomic):
@@ -17,34 +18,47 @@ class _Whole(Atomic):
     def __enter__(self) -> None:
         database: Any = connections[DEFAULT_DB_ALIAS]
         if database.atomic_blocks and isinstance(database.atomic_blocks[-1], _Whole):
-            self.savepoint = False
-        if not _is_plain(database):
+            database.savepoint_ids.append(None)
+        elif _is_plain(database):
+            self._begin(database)
+        else:
             super().__enter__()
             return
+        database.atomic_blocks.append(self)
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        database: Any = connections[DEFAULT_DB_ALIAS]
+        has_failed = error is not None or database.needs_rollback or database.closed_in_transaction
+        begun = database.__dict__.get(_BEGUN)
+        if begun is self:
+            del database.__dict__[_BEGUN]
+            if not has_failed:
+                self._commit(database)
+                return
+            trips.scatter(database)
+        elif begun is not None and not has_failed and database.savepoint_ids[-1] is None:
+            database.savepoint_ids.pop()
+            database.atomic_blocks.pop()
+            return
+        super().__exit__(kind, error, traceback)
+
+    def _begin(self, database: Any) -> None:
         if database.vendor == "postgresql":
             trips.gather(database)
         else:
             with database.wrap_database_errors:
                 database.connection.execute(_BEGIN).close()
+        database.__dict__[_BEGUN] = self
         database.autocommit = False
         database.commit_on_exit, database.needs_rollback = True, False
         database.in_atomic_block = True
-        database.atomic_blocks.append(self)
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        database: Any = connections[DEFAULT_DB_ALIAS]
-        if not trips.gathers(database) or database.atomic_blocks != [self]:
-            super().__exit__(kind, error, traceback)
-            return
-        if error is not None or database.needs_rollback or database.closed_in_transaction:
-            trips.scatter(database)
-            super().__exit__(kind, error, traceback)
-            return
+    def _commit(self, database: Any) -> None:
         try:
             trips.commit(database)
-        except BaseException as raised:
+        except BaseException as error:
             trips.scatter(database)
-            super().__exit__(type(raised), raised, raised.__traceback__)
+            super().__exit__(type(error), error, error.__traceback__)
             raise
         trips.scatter(database)
         database.atomic_blocks.pop()

@@ -211,7 +211,10 @@ def commit(database: Any) -> None:
     """Make what waits and commit, in one trip."""
     _make_ready(database)
     with database.wrap_database_errors:
-        _on_postgres(database, [], ends=True)
+        if database.vendor == "postgresql":
+            _on_postgres(database, [], ends=True)
+        else:
+            database.connection.commit()
 
 
 def scatter(database: Any) -> None:
