@@ -8,6 +8,7 @@ are found at the first call. Used where the bench shows that it matters, and now
 import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache, cached_property
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -48,38 +49,23 @@ class _Compiled:
         self._constants = list(first)
         self._places: list[tuple[int, str]] = []
         self._times = [name for name, kind in kinds.items() if kind is datetime]
+        self._written = _writes_times()
         for name in kinds:
             _, changed = compile_({**base, name: other[name]})
             for place, (a, b) in enumerate(zip(first, changed, strict=True)):
                 if a != b:
                     self._places.append((place, name))
 
-    def values(self, database: Any, given: Values) -> list[Any]:
+    def values(self, given: Values) -> list[Any]:
         for name in self._times:
-            given[name] = _moment(given[name], database)
+            given[name] = self._written(given[name])
         values = self._constants.copy()
         for place, name in self._places:
             values[place] = given[name]
         return values
 
 
-class _Statement:
-    """Compiles once per database vendor and process."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[str, Any] = {}
-
-    def _get(self, database: Any) -> Any:
-        found = self._compiled.get(database.vendor)
-        if found is None:
-            found = self._compiled[database.vendor] = self._compile()
-        return found
-
-    def _compile(self) -> Any:
-        raise TypeError("a statement says how it is compiled")
-
-
-class Select(_Statement, Generic[M]):
+class Select(Generic[M]):
     """A prepared read: `Select(lambda uid: Chat.objects.filter(uid=uid), uid=str)`.
 
     Yields model instances, `select_related` ones joined, or tuples for `values_list`. One whose
@@ -93,12 +79,12 @@ class Select(_Statement, Generic[M]):
         foreseen: bool = True,
         **kinds: type,
     ) -> None:
-        super().__init__()
         self._build = build
         self._is_foreseen = foreseen
         self._kinds = kinds
 
-    def _compile(self) -> Any:
+    @cached_property
+    def _compiled(self) -> Any:
         def compile_(values: Values) -> tuple[str, Any]:
             sql, params = self._build(**values).query.get_compiler("default").as_sql()
             return sql, params
@@ -111,15 +97,14 @@ class Select(_Statement, Generic[M]):
         return compiled, _converters(compiler), _maker(compiler) if makes_instances else tuple
 
     def bind(self, **values: Any) -> Read:
-        database = connections["default"]
-        compiled, converters, make = self._get(database)
+        compiled, converters, make = self._compiled
 
         def made(rows: Any) -> list[Any]:
             if converters:
                 rows = [_converted(row, converters) for row in rows]
             return [make(row) for row in rows]
 
-        return Read(compiled.sql, compiled.values(database, values), made, self._is_foreseen)
+        return Read(compiled.sql, compiled.values(values), made, self._is_foreseen)
 
     def all(self, **values: Any) -> list[M]:
         (found,) = read_together(self.bind(**values))
@@ -204,7 +189,7 @@ def _join(populator: Any, row: Any, instance: Any) -> None:
     populator.local_setter(instance, joined)
 
 
-class Update(_Statement):
+class Update:
     """A prepared change: `Update(lambda uid, now: (Chat.objects.filter(uid=uid), {"x": now}), …)`.
 
     Calling it returns how many rows changed; with `returning`, the columns of the first one.
@@ -217,12 +202,12 @@ class Update(_Statement):
         returning: tuple[str, ...] = (),
         **kinds: type,
     ) -> None:
-        super().__init__()
         self._build = build
         self._returning = returning
         self._kinds = kinds
 
-    def _compile(self) -> Any:
+    @cached_property
+    def _compiled(self) -> _Compiled:
         def compile_(values: Values) -> tuple[str, Any]:
             rows, changes = self._build(**values)
             query: Any = rows.query.chain(UpdateQuery)
@@ -239,29 +224,25 @@ class Update(_Statement):
         return compiled
 
     def bind(self, **values: Any) -> Write:
-        database = connections["default"]
-        compiled = self._get(database)
-        return Write(compiled.sql, compiled.values(database, values))
+        return Write(self._compiled.sql, self._compiled.values(values))
 
     def __call__(self, **values: Any) -> Any:
-        database = connections["default"]
-        compiled = self._get(database)
-        bound = compiled.values(database, values)
-        return write(compiled.sql, bound, returning=bool(self._returning))
+        compiled = self._compiled
+        return write(compiled.sql, compiled.values(values), returning=bool(self._returning))
 
 
-class Insert(_Statement):
+class Insert:
     """A prepared insert of one row: fields that are not given get the model's defaults.
 
     With `ignore_conflicts` a row that a unique constraint refuses is dropped silently.
     """
 
     def __init__(self, model: type[models.Model], *, ignore_conflicts: bool = False) -> None:
-        super().__init__()
         self._model = model
         self._ignore = ignore_conflicts
 
-    def _compile(self) -> Any:
+    @cached_property
+    def _compiled(self) -> Any:
         meta = self._model._meta
         fields = [f for f in meta.local_concrete_fields if not isinstance(f, models.AutoField)]
         quote = connections["default"].ops.quote_name
@@ -270,40 +251,35 @@ class Insert(_Statement):
         sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608 - names are the model's
         if self._ignore:
             sql += " ON CONFLICT DO NOTHING"
-        row: list[Any] = []
+        row: Values = {}
         made: list[tuple[str, Callable[[], Any]]] = []
         for field in fields:
             default = _default(field)
+            row[field.attname] = None if callable(default) else _prepared(field, default)
             if callable(default):
-                made.append((str(field.attname), default))
-                row.append(None)
-            else:
-                row.append(_prepared(field, default, connections["default"]))
-        places_of = {field.attname: (place, field) for place, field in enumerate(fields)}
-        return sql, row, made, places_of
+                made.append((field.attname, default))
+        return sql, row, made, {field.attname: field for field in fields}
 
     def __call__(self, **values: Any) -> int:
         """Insert it. Returns how many rows that made: 0 if a conflict was ignored."""
-        database = connections["default"]
-        sql, row = self._bound(database, values)
-        return int(write(sql, row))
+        return int(write(*self.bind(**values)))
 
     def bind(self, **values: Any) -> Write:
-        return Write(*self._bound(connections["default"], values))
-
-    def _bound(self, database: Any, values: Values) -> tuple[str, list[Any]]:
-        sql, template, made, places = self._get(database)
-        row = template.copy()
+        sql, template, made, fields = self._compiled
         for name, default in made:
             if name not in values:
                 values[name] = default()
-        try:
-            for name, value in values.items():
-                place, field = places[name]
-                row[place] = value if type(value) in _PLAIN else _prepared(field, value, database)
-        except KeyError as error:
-            raise TypeError(f"{self._model.__name__} has no column {error}") from error
-        return sql, row
+        row = {**template, **values}
+        if len(row) != len(template):
+            unknown = next(name for name in values if name not in template)
+            raise TypeError(f"{self._model.__name__} has no column {unknown!r}")
+        return Write(
+            sql,
+            [
+                value if type(value) in _PLAIN else _prepared(fields[name], value)
+                for name, value in row.items()
+            ],
+        )
 
 
 def _default(field: Any) -> Any:
@@ -321,21 +297,28 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _prepared(field: Any, value: Any, database: Any) -> Any:
+def _prepared(field: Any, value: Any) -> Any:
     """The value as the database takes it."""
     if type(value) in _PLAIN:
         return value
     if type(value) is datetime:
-        return _moment(value, database)
+        return _writes_times()(value)
     if type(field) is models.JSONField and field.encoder is None:
         return msgspec.json.encode(value).decode()
-    return field.get_db_prep_save(value, database)
+    return field.get_db_prep_save(value, connections["default"])
 
 
-def _moment(value: datetime | None, database: Any) -> Any:
-    """A time as the database takes it. Ours are in UTC, where SQLite's text is soon written."""
-    if value is None or database.vendor == "postgresql":
-        return value
-    if value.tzinfo is UTC and database.timezone is UTC:
-        return value.isoformat(" ")[:-_OFFSET]
-    return database.ops.adapt_datetimefield_value(value)
+@cache
+def _writes_times() -> Callable[[datetime | None], Any]:
+    """How a time becomes what the database takes. Ours are in UTC: SQLite's text is soon written."""
+    database = connections["default"]
+    if database.vendor == "postgresql":
+        return lambda value: value
+    is_utc = database.timezone is UTC
+
+    def text_of(value: datetime | None) -> Any:
+        if value is not None and is_utc and value.tzinfo is UTC:
+            return value.isoformat(" ")[:-_OFFSET]
+        return connections["default"].ops.adapt_datetimefield_value(value)
+
+    return text_of

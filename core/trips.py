@@ -108,32 +108,38 @@ def rows_of(database: Any, reads: Sequence[Read]) -> list[Any]:
 def _together(
     database: Any, statements: Sequence[Statement], fetch: Callable[[Any], Any]
 ) -> list[Any]:
-    if database.vendor != "postgresql" or is_listened_to(database):
-        return [_execute(database, sql, values, fetch) for sql, values in statements]
-    _make_ready(database)
-    with database.wrap_database_errors:
-        return [fetch(done) for done in _on_postgres(database, statements)]
-
-
-def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
-    """Run one statement and return what `fetch` takes from its cursor.
+    """Run statements and return what `fetch` takes from the cursor of each.
 
     Straight to the driver, because Django's wrappers cost more than the statement; the usual
     way where somebody listens (query counts, debugging).
     """
     if is_listened_to(database):
-        with database.cursor() as wrapped:
-            wrapped.execute(sql, values)
-            return fetch(wrapped)
+        return [_listened_to(database, sql, values, fetch) for sql, values in statements]
     _make_ready(database)
     with database.wrap_database_errors:
         if database.vendor == "postgresql":
-            return fetch(_on_postgres(database, [(sql, values)])[0])
-        cursor = database.connection.execute(_for_driver(sql), values)
-        try:
-            return fetch(cursor)
-        finally:
-            cursor.close()
+            return [fetch(done) for done in _on_postgres(database, statements)]
+        wire = database.connection
+        return [_on_sqlite(wire, sql, values, fetch) for sql, values in statements]
+
+
+def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+    (found,) = _together(database, [(sql, values)], fetch)
+    return found
+
+
+def _listened_to(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+    with database.cursor() as cursor:
+        cursor.execute(sql, values)
+        return fetch(cursor)
+
+
+def _on_sqlite(wire: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
+    cursor = wire.execute(_for_driver(sql), values)
+    try:
+        return fetch(cursor)
+    finally:
+        cursor.close()
 
 
 def is_listened_to(database: Any) -> bool:
