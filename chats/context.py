@@ -127,7 +127,7 @@ def compose(moment: Moment) -> Composed:
     found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
     counter = default_counter()
-    tokens = [counter.count(node.content) for node in moment.path]
+    tokens = counter.count_each([node.content for node in moment.path])
     called = _call_to_mind(moment, voice, budget, found, tokens)
     history = _history(moment, voice, person, tokens)
     parts = _parts(moment, voice, person, note, found, called, story, history=history)
@@ -207,9 +207,11 @@ def _history(
     if moment.spec.template:
         names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
     said = [
-        HistoryMessage(n.role, n.content, n.uid, names.get(n.role), n.position, size)  # type: ignore[arg-type]
-        for n, size in zip(moment.path, tokens, strict=True)
-        if not n.hidden and (n.content or not n.tool_calls)
+        HistoryMessage(role, content, uid, names.get(role), position, size)  # type: ignore[arg-type]
+        for (uid, position, role, content, _, hidden, calls), size in zip(
+            moment.path, tokens, strict=True
+        )
+        if not hidden and (content or not calls)
     ]
     return tuple(said)
 

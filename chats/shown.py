@@ -45,7 +45,7 @@ def of(chat: Chat) -> Kept | None:
 
 def keep(chat_uid: str, version: int, path: Sequence[Node]) -> None:
     """Note the end of a shown path, which is not empty. It is committed as this version."""
-    chars = sum([len(node.content) for node in path])
+    chars = sum(map(len, [node.content for node in path]))
     if chars <= _CHARS_EACH:
         kept = Kept(version, list(path), chars)
         _shelf.put(chat_uid, kept, chars + _NODE_CHARS * len(path))

@@ -29,7 +29,7 @@ class State(msgspec.Struct, frozen=True):
 
     def after_path(self, path: Sequence[Node]) -> dict[str, Any] | None:
         """What to save with a message at the end of `path`; None if nothing ever lasted here."""
-        if self == State() and all(node.state is None for node in path):
+        if self == State() and [node.state for node in path].count(None) == len(path):
             return None
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
 

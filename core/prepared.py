@@ -269,17 +269,13 @@ class Insert:
         for name, default in made:
             if name not in values:
                 values[name] = default()
-        row = {**template, **values}
-        if len(row) != len(template):
+        if not values.keys() <= template.keys():
             unknown = next(name for name in values if name not in template)
             raise TypeError(f"{self._model.__name__} has no column {unknown!r}")
-        return Write(
-            sql,
-            [
-                value if type(value) in _PLAIN else _prepared(fields[name], value)
-                for name, value in row.items()
-            ],
-        )
+        row = template.copy()
+        for name, value in values.items():
+            row[name] = value if type(value) in _PLAIN else _prepared(fields[name], value)
+        return Write(sql, list(row.values()))
 
 
 def _default(field: Any) -> Any:
@@ -310,7 +306,7 @@ def _prepared(field: Any, value: Any) -> Any:
 
 @cache
 def _writes_times() -> Callable[[datetime | None], Any]:
-    """How a time becomes what the database takes. Ours are in UTC: SQLite's text is soon written."""
+    """How a time becomes what the database takes. Ours are in UTC: SQLite's text is soon made."""
     database = connections["default"]
     if database.vendor == "postgresql":
         return lambda value: value

@@ -72,7 +72,8 @@ def write_later(*writes: Write) -> None:
 def write(sql: str, values: list[Any], *, returning: bool = False) -> Any:
     """Make one change: how many rows it met, or the first row of what it returns."""
     database = _database_to_change()
-    return _execute(database, sql, values, _first_row if returning else _row_count)
+    fetch = _first_row if returning else _row_count
+    return _together(database, [(sql, values)], fetch)[0]
 
 
 def set_ahead(database: Any, ahead: Ahead | None) -> None:
@@ -121,11 +122,6 @@ def _together(
             return [fetch(done) for done in _on_postgres(database, statements)]
         wire = database.connection
         return [_on_sqlite(wire, sql, values, fetch) for sql, values in statements]
-
-
-def _execute(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
-    (found,) = _together(database, [(sql, values)], fetch)
-    return found
 
 
 def _listened_to(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:

@@ -1,7 +1,7 @@
 """Counting tokens without a network: a real tokenizer that carries its vocabulary."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -12,7 +12,11 @@ _CHARS_PER_TOKEN: Final = 3.5
 
 
 class TokenCounter(Protocol):
-    def count(self, text: str) -> int: ...
+    def count(self, text: str) -> int:
+        """Tokens of a text."""
+
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each of several texts."""
 
 
 class BytePairCounter:
@@ -31,12 +35,21 @@ class BytePairCounter:
             return 0
         return self._cached(text) if len(text) <= CACHED_CHARS_MOST else self._count(text)
 
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        # Nearly always all of them are known, and then no line of Python is run for each.
+        if max(map(len, texts), default=0) <= CACHED_CHARS_MOST:
+            return list(map(self._cached, texts))
+        return [self.count(text) for text in texts]
+
 
 class LengthCounter:
     """An estimate from the length, where the tokenizer cannot be loaded."""
 
     def count(self, text: str) -> int:
         return math.ceil(len(text) / _CHARS_PER_TOKEN)
+
+    def count_each(self, texts: Sequence[str]) -> list[int]:
+        return [self.count(text) for text in texts]
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ import msgspec
 Role = Literal["system", "user", "assistant", "tool"]
 
 
-class ChatMessage(msgspec.Struct, frozen=True, gc=False):
+class ChatMessage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One message of a prompt, as providers see it. `name` is the speaker, if there are several.
 
     `extra` holds wire fields that a stateless request passes through (tool calls, images).

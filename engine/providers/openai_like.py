@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 import httpx
+import msgspec
 import orjson
 
 from core import http
@@ -59,7 +60,7 @@ class OpenAILike:
         try:
             answer = await http.post(
                 self._text if request.template else self._chat,
-                content=orjson.dumps(body),
+                content=msgspec.json.encode(body),
                 headers=self._headers,
             )
             try:
@@ -183,7 +184,7 @@ def payload(request: GenerationRequest) -> dict[str, Any]:
     """The body of the upstream request: only what was asked for."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [_message(message) for message in request.messages],
+        "messages": [said if said.extra is None else _message(said) for said in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -208,6 +209,7 @@ def text_payload(request: GenerationRequest) -> tuple[dict[str, Any], Reader]:
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:
+    """A message with what is passed through beside it. One without that is written as it is."""
     wire: dict[str, Any] = {"role": message.role, "content": message.content}
     if message.name is not None:
         wire["name"] = message.name

@@ -170,7 +170,9 @@ def test_whole_prompt_is_as_agreed(name):
 def readable(prompt):
     """The prompt with its layout message by message."""
     manifest = msgspec.structs.replace(prompt.manifest, layout=tuple(lines(prompt)))
-    return msgspec.json.encode(msgspec.structs.replace(prompt, manifest=manifest))
+    messages = [msgspec.structs.asdict(message) for message in prompt.messages]
+    whole = msgspec.structs.asdict(msgspec.structs.replace(prompt, manifest=manifest))
+    return msgspec.json.encode({**whole, "messages": messages})
 
 
 def test_every_golden_file_is_of_a_case():
