@@ -84,7 +84,7 @@ def _settle(opened: Opened, outcome: Outcome) -> int:
             estimated=outcome.estimated,
             input_multiplier_micro=opened.spec.input_multiplier_micro,
             output_multiplier_micro=opened.spec.output_multiplier_micro,
-            surface=opened.surface,
+            surface=str(opened.surface),
             api_key=opened.api_key_uid,
             character=opened.character_uid,
         ),

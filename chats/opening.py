@@ -135,7 +135,7 @@ def _append(
             speaker=request.user.name if line.role == "user" else chat.character.name,
             content=line.content,
             tool_calls=(calls := exchanges.stored(line.calls)),
-            surface=request.surface,
+            surface=str(request.surface),
             turn=turn_uid if line.role == "user" else "",
         )
         writes.append(write)

@@ -7,7 +7,7 @@ errors) is psycopg's.
 
 import itertools
 import select
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -98,7 +98,7 @@ def _piped(
         wire.send_query_params(b"COMMIT", None)
     wire.pipeline_sync()
     _send(wire)
-    results = list(_results(wire, len(calls) + begins + ends))
+    results = _results(wire, len(calls) + begins + ends)
     wire.exit_pipeline_mode()
     return results
 
@@ -112,24 +112,29 @@ def _send(wire: Any) -> None:
             wire.consume_input()
 
 
-def _results(wire: Any, count: int) -> Iterator[Any]:
-    """One result for each statement, in order, then the end of the trip."""
+def _results(wire: Any, count: int) -> list[Any]:
+    """One result for each statement, in order. Reads on to the end of the trip."""
     poll = select.poll()
     poll.register(wire.socket, select.POLLIN)
-
-    def following() -> Any:
-        while wire.is_busy():
-            poll.poll()
-            wire.consume_input()
-        return wire.get_result()
-
+    found = []
     for _ in range(count):
-        result = following()
+        _wait(wire, poll)
+        result = wire.get_result()
         if result is None:
             raise OperationalError(wire.get_error_message())
-        yield result
-        following()
-    following()
+        found.append(result)
+        # Nothing, which says that this statement gave all it had.
+        wire.get_result()
+    _wait(wire, poll)
+    wire.get_result()
+    return found
+
+
+def _wait(wire: Any, poll: select.poll) -> None:
+    """Until there is a result, or the connection is lost."""
+    while wire.is_busy():
+        poll.poll()
+        wire.consume_input()
 
 
 def _begin(connection: "Connection[Any]") -> bytes:
@@ -159,23 +164,29 @@ def _for_server(sql: str) -> bytes:
 
 
 def _texts(values: Sequence[Any]) -> list[bytes | None]:
-    return [
-        value.encode() if type(value) is str else None if value is None else _text(value)
-        for value in values
-    ]
+    """Values as the server reads them."""
+    return [_WRITERS.get(type(value), _other)(value) for value in values]
 
 
-def _text(value: Any) -> bytes:
-    """A value as the server reads it."""
-    if isinstance(value, str):
-        return value.encode()
-    if isinstance(value, bool):
-        return b"t" if value else b"f"
-    if isinstance(value, int):
-        return b"%d" % value
-    if isinstance(value, datetime):
-        return value.isoformat().encode()
+def _time(value: datetime) -> bytes:
+    return value.isoformat().encode()
+
+
+def _other(value: Any) -> bytes:
+    for kind in (str, int):
+        if isinstance(value, kind):
+            return _WRITERS[kind](value)  # type: ignore[return-value]
     raise TypeError(f"a prepared statement takes no {type(value).__name__}")
+
+
+_WRITERS: Final[dict[type, Callable[[Any], bytes | None]]] = {
+    str: str.encode,
+    int: b"%d".__mod__,
+    bool: (b"f", b"t").__getitem__,
+    datetime: _time,
+    type(None): {None: None}.get,
+}
+"""What writes a value of a type. Mostly nothing of Python's is run for one."""
 
 
 def _done(connection: "Connection[Any]", result: Any) -> Done:

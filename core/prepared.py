@@ -297,6 +297,8 @@ def _prepared(field: Any, value: Any) -> Any:
     """The value as the database takes it."""
     if type(value) in _PLAIN:
         return value
+    if isinstance(value, str):
+        return str(value)  # a choice
     if type(value) is datetime:
         return _writes_times()(value)
     if type(field) is models.JSONField and field.encoder is None:
