@@ -8,6 +8,7 @@ from typing import Final
 from core.errors import Invalid
 
 NETWORKS_MOST: Final = 50
+_CHARS_MOST: Final = 120
 _LENGTH: Final = re.compile(r"[0-9]{1,3}")
 
 Address = IPv4Address | IPv6Address
@@ -19,6 +20,11 @@ def read_address(text: str) -> Address | None:
 
     An IPv4 address in the clothes of IPv6 is IPv4. None for what is no address.
     """
+    return _read(text) if len(text) <= _CHARS_MOST else None
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Address | None:
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

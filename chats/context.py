@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -203,17 +204,19 @@ def _history(
     moment: Moment, voice: Spoken, person: Persona | None, tokens: Sequence[int]
 ) -> tuple[HistoryMessage, ...]:
     """The path without what is hidden. Models that complete text are told who speaks."""
+    if not moment.path:
+        return ()
     names: dict[str, str] = {}
     if moment.spec.template:
         names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
-    said = [
-        HistoryMessage(role, content, uid, names.get(role), position, size)  # type: ignore[arg-type]
-        for (uid, position, role, content, _, hidden, calls), size in zip(
-            moment.path, tokens, strict=True
-        )
-        if not hidden and (content or not calls)
+    # By columns: a path may be long, and so hardly a line of Python is run for each message.
+    uids, places, roles, contents, _, hidden, calls = zip(*moment.path, strict=True)
+    said = map(HistoryMessage, roles, contents, uids, map(names.get, roles), places, tokens)
+    is_said = [
+        not hides and bool(content or not called)
+        for hides, content, called in zip(hidden, contents, calls, strict=True)
     ]
-    return tuple(said)
+    return tuple(compress(said, is_said))
 
 
 def _name(user: User, person: Persona | None) -> str:

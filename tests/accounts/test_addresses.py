@@ -21,6 +21,7 @@ from core.errors import Invalid
         ("unknown", None),
         ("testclient:1", None),
         ("203.0.113.999", None),
+        ("fe80::1%" + "eth" * 40, None),
     ],
 )
 def test_addresses_are_read_in_every_dress(text, read):
