@@ -55,7 +55,10 @@ def run(
     trip; with `ends` it is committed in it. An error leaves what comes after it undone, a commit
     too.
     """
-    calls: list[Call] = [(_name(connection, sql), _texts(values)) for sql, values in statements]
+    names = _names.setdefault(connection, {})
+    calls: list[Call] = [
+        (names.get(sql) or _prepared(connection, sql), _texts(values)) for sql, values in statements
+    ]
     begins = (begins or not connection.autocommit) and _is_idle(connection)
     if not calls and begins == ends:
         # Nothing to begin for, or nothing to do in what has begun.
@@ -142,17 +145,14 @@ def _begin(connection: "Connection[Any]") -> bytes:
     return f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}".encode() if level else b"BEGIN"
 
 
-def _name(connection: "Connection[Any]", sql: str) -> bytes:
-    """The name under which this connection has the statement. The server infers its types."""
-    names = _names.setdefault(connection, {})
-    found = names.get(sql)
-    if found is None:
-        found = f"reverie_{next(_numbers)}".encode()
-        result = connection.pgconn.prepare(found, _for_server(sql))
-        if result.status not in _GOOD:
-            raise _error(connection, result)
-        names[sql] = found
-    return found
+def _prepared(connection: "Connection[Any]", sql: str) -> bytes:
+    """The name under which this connection has the statement now. The server infers its types."""
+    name = f"reverie_{next(_numbers)}".encode()
+    result = connection.pgconn.prepare(name, _for_server(sql))
+    if result.status not in _GOOD:
+        raise _error(connection, result)
+    _names[connection][sql] = name
+    return name
 
 
 @lru_cache(maxsize=512)
@@ -165,27 +165,32 @@ def _for_server(sql: str) -> bytes:
 
 def _texts(values: Sequence[Any]) -> list[bytes | None]:
     """Values as the server reads them."""
-    return [_WRITERS.get(type(value), _other)(value) for value in values]
+    return [_WRITERS[type(value)](value) for value in values]
 
 
 def _time(value: datetime) -> bytes:
     return value.isoformat().encode()
 
 
-def _other(value: Any) -> bytes:
-    for kind in (str, int):
-        if isinstance(value, kind):
-            return _WRITERS[kind](value)  # type: ignore[return-value]
-    raise TypeError(f"a prepared statement takes no {type(value).__name__}")
+class _Writers(dict[type, Callable[[Any], bytes | None]]):
+    """By type; of another type is what inherits from one of them."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], bytes | None]:
+        for base in (str, int):
+            if issubclass(kind, base):
+                return self[base]
+        raise TypeError(f"a prepared statement takes no {kind.__name__}")
 
 
-_WRITERS: Final[dict[type, Callable[[Any], bytes | None]]] = {
-    str: str.encode,
-    int: b"%d".__mod__,
-    bool: (b"f", b"t").__getitem__,
-    datetime: _time,
-    type(None): {None: None}.get,
-}
+_WRITERS: Final = _Writers(
+    {
+        str: str.encode,
+        int: b"%d".__mod__,
+        bool: (b"f", b"t").__getitem__,
+        datetime: _time,
+        type(None): {None: None}.get,
+    }
+)
 """What writes a value of a type. Mostly nothing of Python's is run for one."""
 
 
