@@ -9,6 +9,7 @@ from chats import following, turns
 from core import http
 from core.hop import close_pool
 from core.loop import remember
+from jobs.work import stopping
 from llm import registry
 from memory.recall import kin
 from reverie import draining
@@ -30,6 +31,8 @@ async def handle(receive: Any, send: Any) -> None:
             gc.freeze()
             await send({"type": "lifespan.startup.complete"})
         else:
+            # Or a job whose request ends with the loop would begin another one on it.
+            stopping.set()
             await turns.drain(settings.TURN_DRAIN_SECONDS)
             await registry.close_providers()
             await http.aclose()

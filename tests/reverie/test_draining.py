@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from chats import turns
-from reverie import draining
+from jobs.work import stopping
+from reverie import draining, lifespan
 
 
 @pytest.fixture
@@ -50,3 +51,17 @@ async def test_server_in_another_thread_keeps_its_own_ways(heard, drained):
     await asyncio.to_thread(draining.begin_on_signal)
 
     assert signal.getsignal(signal.SIGTERM) is handler
+
+
+async def test_jobs_are_told_while_the_loop_still_runs(drained, settings):
+    told: list[bool] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "lifespan.shutdown"}
+
+    async def send(message: dict[str, str]) -> None:
+        told.append(stopping.is_set() and message == {"type": "lifespan.shutdown.complete"})
+
+    await lifespan.handle(receive, send)
+
+    assert (told, drained) == ([True], [settings.TURN_DRAIN_SECONDS])
