@@ -2,7 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
+from celery.beat import EmbeddedService
 from django.conf import settings
 
 from jobs.running import AT_ONCE
@@ -21,8 +24,18 @@ def run(options: argparse.Namespace) -> int:
         )
         return 1
     arguments = ["worker", "--pool=threads", f"--concurrency={options.concurrency}", "-l", "INFO"]
-    if options.beat:
-        schedule = settings.DATA_DIR / "beat-schedule"
-        arguments += ["--beat", f"--schedule={schedule}"]
-    app.worker_main(arguments)
+    with _clock() if options.beat else nullcontext():
+        app.worker_main(arguments)
     return 0
+
+
+@contextmanager
+def _clock() -> Iterator[None]:
+    """In a thread: a process of its own would outlive a worker that is killed."""
+    schedule = settings.DATA_DIR / "beat-schedule"
+    clock = EmbeddedService(app, thread=True, schedule_filename=str(schedule))
+    clock.start()
+    try:
+        yield
+    finally:
+        clock.stop()
