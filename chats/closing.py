@@ -56,10 +56,10 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
         if not _finish_row(opened, outcome, amount):
             return Closed(message_uid="", amount_micro=0, version=opened.version)
         has_reply = bool(outcome.text or outcome.tool_calls)
-        _save_and_release(opened, outcome, has_reply=has_reply)
+        added = _save_and_release(opened, outcome, has_reply=has_reply)
     version = opened.version + 1
-    if has_reply and opened.kind != Turn.Kind.CONTINUE:
-        shown.keep(opened.chat_uid, version, [*opened.path, _node(opened, outcome)])
+    if added is not None:
+        shown.keep(opened.chat_uid, version, [*opened.path, added])
     return Closed(
         message_uid=opened.reply_uid if has_reply else "",
         amount_micro=amount,
@@ -109,9 +109,11 @@ def _finish_row(opened: Opened, outcome: Outcome, amount: int) -> bool:
     return bool(changed)
 
 
-def _save_and_release(opened: Opened, outcome: Outcome, *, has_reply: bool) -> None:
+def _save_and_release(opened: Opened, outcome: Outcome, *, has_reply: bool) -> tree.Node | None:
+    """Returns the message that was added, if the reply is one of its own."""
     is_new = has_reply and opened.kind != Turn.Kind.CONTINUE
-    reply = [_reply(opened, outcome)] if is_new else []
+    added = _node(opened, outcome) if is_new else None
+    reply = [_reply(opened, outcome, added)] if added is not None else []
     is_saved = is_new or (has_reply and _extend(opened, outcome))
     chat, turn = opened.chat_uid, opened.uid
     if is_saved and outcome.text:
@@ -124,33 +126,34 @@ def _save_and_release(opened: Opened, outcome: Outcome, *, has_reply: bool) -> N
     if is_saved and outcome.text:
         memorising.after_turn(opened)
         embedding.embed_later(opened.chat_uid, opened.user_id)
+    return added
 
 
-def _reply(opened: Opened, outcome: Outcome) -> Write:
+def _reply(opened: Opened, outcome: Outcome, said: tree.Node) -> Write:
     """The reply in its place. If what it answers was deleted meanwhile, it goes with it."""
     if opened.has_versions:
         tree.clear(opened.chat_uid, opened.place)
         remembering.path_changed(opened.chat_uid, opened.place.position)
     return tree.added(
         opened.place,
-        uid=opened.reply_uid,
+        uid=said.uid,
         chat_id=opened.chat_uid,
-        role=str(Message.Role.ASSISTANT),
+        role=said.role,
         speaker=opened.character_name,
-        content=outcome.text,
+        content=said.content,
         reasoning=outcome.reasoning,
         status=_status(outcome),
         finish_reason=outcome.finish_reason,
         model=opened.spec.slug,
         surface=str(opened.surface),
         turn=opened.uid,
-        state=opened.state,
-        tool_calls=exchanges.stored(outcome.tool_calls),
+        state=said.state,
+        tool_calls=said.tool_calls,
     )
 
 
 def _node(opened: Opened, outcome: Outcome) -> tree.Node:
-    """The reply as it will be read."""
+    """The reply as the path will show it."""
     return tree.Node(
         opened.reply_uid,
         opened.place.position,

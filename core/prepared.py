@@ -255,9 +255,10 @@ class Insert:
         made: list[tuple[str, Callable[[], Any]]] = []
         for field in fields:
             default = _default(field)
-            row[field.attname] = None if callable(default) else _prepared(field, default)
             if callable(default):
                 made.append((field.attname, default))
+                default = None  # until a row is made
+            row[field.attname] = _prepared(field, default)
         return sql, row, made, {field.attname: field for field in fields}
 
     def __call__(self, **values: Any) -> int:

@@ -1,6 +1,6 @@
 """Turns without an event loop: a message, a reply, another version, and what was sent."""
 
-from chats import closing, opening
+from chats import closing, memorising, opening, services
 from chats.models import Chat, Message, Turn
 from chats.values import Outcome, Request
 
@@ -29,6 +29,25 @@ def say(chat, text="Hello.", answer="Well."):
     turn = opened(chat.user, chat, text)
     reply = closed(turn, answer)
     return Message.objects.get(uid=turn.user_message_uid), reply
+
+
+def fill(chat, count, text="Line {n} of a long night by the lamp of the harbour."):
+    """Let a chat have so many messages."""
+    have = memorising.length_of(chat.uid)
+    parent = Message.objects.filter(chat=chat, active=True).order_by("-position").first()
+    rows = []
+    for n in range(have, count):
+        parent = Message(
+            chat=chat,
+            parent=parent,
+            position=n,
+            role="user" if n % 2 else "assistant",
+            content=text.format(n=n),
+        )
+        rows.append(parent)
+    Message.objects.bulk_create(rows)
+    services.touch(chat)
+    return reread(chat)
 
 
 def again(chat, message="", answer="Otherwise."):

@@ -21,7 +21,7 @@ from llm.models import Provider
 from memory import summaries
 from memory.models import Summary
 from memory.services import set_switches
-from tests.chats.talking import asked, reread, say
+from tests.chats.talking import asked, fill, reread, say
 from tests.factories import ModelFactory
 
 pytestmark = pytest.mark.django_db
@@ -42,25 +42,6 @@ def scripted(db):
     return ModelFactory(
         slug="test/understudy", is_default=True, context_tokens=2000, reply_tokens=200
     )
-
-
-def fill(chat, count, text="Line {n} of a long night by the lamp of the harbour."):
-    """Let a chat have so many messages."""
-    have = memorising.length_of(chat.uid)
-    parent = Message.objects.filter(chat=chat, active=True).order_by("-position").first()
-    rows = []
-    for n in range(have, count):
-        parent = Message(
-            chat=chat,
-            parent=parent,
-            position=n,
-            role="user" if n % 2 else "assistant",
-            content=text.format(n=n),
-        )
-        rows.append(parent)
-    Message.objects.bulk_create(rows)
-    services.touch(chat)
-    return reread(chat)
 
 
 @pytest.fixture
