@@ -7,6 +7,7 @@ import msgspec
 
 from accounts.models import User
 from characters.spoken import Spoken
+from chats import tree
 from chats.meaning import meant
 from chats.models import Message
 from chats.state import State
@@ -89,11 +90,11 @@ def found_by_meaning(bound: list[Bound], asked: Asked) -> dict[str, float]:
 
 def _scene(asked: Asked, expand: Expander, bound: list[Bound], settings: Settings) -> Scene:
     parts, persona = asked.spoken.parts, asked.persona
-    path = [node for node in asked.path if not node.hidden]
+    path = tree.shown_to_model(asked.path)
     names = {"user": asked.user_name, "assistant": parts.spoken_name}
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position if path else 0
-    replies = [node.role for node in path].count("assistant")
+    replies = tree.roles(path).count("assistant")
     # A look that widens goes by the length of the whole.
     seen = path if settings.min_activations else path[-deepest(bound, settings) :]
     said = [Said(names.get(n.role, ""), n.content, n.role == "assistant", n.uid) for n in seen]

@@ -10,7 +10,7 @@ import msgspec
 from accounts.models import User
 from characters.models import CharacterPreference
 from characters.spoken import Spoken, spoken
-from chats import calling, recalling
+from chats import calling, recalling, tree
 from chats.calling import Asked
 from chats.models import Chat, Turn
 from chats.numbers import FIRST_INCLUDED, Numbers, first_in
@@ -128,7 +128,7 @@ def compose(moment: Moment) -> Composed:
     found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
     counter = default_counter()
-    tokens = counter.count_each([node.content for node in moment.path])
+    tokens = counter.count_each(tree.contents(moment.path))
     called = _call_to_mind(moment, voice, budget, found, tokens)
     history = _history(moment, voice, person, tokens)
     parts = _parts(moment, voice, person, note, found, called, story, history=history)
@@ -212,6 +212,8 @@ def _history(
     # By columns: a path may be long, and so hardly a line of Python is run for each message.
     uids, places, roles, contents, _, hidden, calls = zip(*moment.path, strict=True)
     said = map(HistoryMessage, roles, contents, uids, map(names.get, roles), places, tokens)
+    if all(contents) and not any(hidden):
+        return tuple(said)
     is_said = [
         not hides and bool(content or not called)
         for hides, content, called in zip(hidden, contents, calls, strict=True)
@@ -241,7 +243,7 @@ def note_in_force(chat: Chat, path: Sequence[Node]) -> Note | None:
         return note
     # What lies before the part of the chat that was read counts as taking turns.
     earlier = path[0].position // 2 if path else 0
-    asked = earlier + [node.role for node in path].count("user")
+    asked = earlier + tree.roles(path).count("user")
     return note if asked % note.interval == 0 else None
 
 

@@ -7,6 +7,7 @@ has locked the chat and read that: what is kept under the same version is what t
 from collections.abc import Hashable, Sequence
 from typing import Final, NamedTuple
 
+from chats import tree
 from chats.models import Chat
 from chats.tree import Node
 from core.shelf import Shelf
@@ -45,7 +46,7 @@ def of(chat: Chat) -> Kept | None:
 
 def keep(chat_uid: str, version: int, path: Sequence[Node]) -> None:
     """Note the end of a shown path, which is not empty. It is committed as this version."""
-    chars = sum(map(len, [node.content for node in path]))
+    chars = sum(map(len, tree.contents(path)))
     if chars <= _CHARS_EACH:
         kept = Kept(version, list(path), chars)
         _shelf.put(chat_uid, kept, chars + _NODE_CHARS * len(path))

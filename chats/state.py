@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from chats import tree
 from chats.tree import Node
 from engine.macros import Changes
 from lore.timed import State as Timed
@@ -29,7 +30,7 @@ class State(msgspec.Struct, frozen=True):
 
     def after_path(self, path: Sequence[Node]) -> dict[str, Any] | None:
         """What to save with a message at the end of `path`; None if nothing ever lasted here."""
-        if self == State() and [node.state for node in path].count(None) == len(path):
+        if self == State() and tree.states(path).count(None) == len(path):
             return None
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]  # a struct becomes a dict
 
@@ -43,5 +44,8 @@ def _merged(values: dict[str, str], changes: dict[str, str | None]) -> dict[str,
 
 def state_of(path: Sequence[Node]) -> State:
     """What holds at the end of this path."""
-    found = next((node.state for node in reversed(path) if node.state is not None), None)
+    states = tree.states(path)
+    if states.count(None) == len(states):
+        return State()
+    found = next(state for state in reversed(states) if state is not None)
     return State() if not found else msgspec.convert(found, State, strict=False)

@@ -3,9 +3,11 @@
 Callers hold the chat's lock or lease; nothing here commits on its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db import connection
@@ -35,6 +37,27 @@ class Node(NamedTuple):
     state: dict[str, Any] | None = None
     hidden: bool = False
     tool_calls: list[dict[str, Any]] | None = None
+
+
+# A path may be long: one field of all its messages is read without a line of Python for each.
+_role, _content, _state, _hidden = map(attrgetter, ("role", "content", "state", "hidden"))
+
+
+def roles(path: Sequence[Node]) -> list[str]:
+    return list(map(_role, path))
+
+
+def contents(path: Sequence[Node]) -> list[str]:
+    return list(map(_content, path))
+
+
+def states(path: Sequence[Node]) -> list[dict[str, Any] | None]:
+    return list(map(_state, path))
+
+
+def shown_to_model(path: Sequence[Node]) -> Sequence[Node]:
+    """The path without what is hidden from the model."""
+    return [node for node in path if not node.hidden] if any(map(_hidden, path)) else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,48 +2,138 @@
 
 Threads are few and long-lived, so each keeps its database connection. No connection is ever
 held while a reply streams: the hop returns before the stream begins and another one ends it.
+The standard library's executor takes three times the work for a call: its futures are made for
+threads that wait for each other, with locks of their own.
 """
 
 import asyncio
+import atexit
+import contextlib
 import contextvars
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Thread
-from typing import Final, ParamSpec, TypeVar
+from queue import SimpleQueue
+from threading import Lock, Thread
+from typing import Any, Final, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from core.connection import here, keep
 from core.loop import remember
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_executor: ThreadPoolExecutor | None = None
 _theirs: Final[list[BaseDatabaseWrapper]] = []
 
 
-def _threads() -> int:
-    """One writer suits SQLite; PostgreSQL gains from waiting on several connections at once."""
-    return int(settings.DATABASE_THREADS)
+class _Call:
+    """A function for a database thread, and the future of what it returns."""
+
+    __slots__ = ("_context", "_function", "_loop", "_unclaimed", "ended")
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._loop = remember()
+        self._context = contextvars.copy_context()
+        self._function = function
+        self._unclaimed = [True]
+        self.ended: asyncio.Future[Any] = self._loop.create_future()
+
+    def claim(self) -> bool:
+        """Whether nobody had claimed it; from now on it is the caller's, to run or to drop."""
+        try:
+            self._unclaimed.pop()
+        except IndexError:
+            return False
+        return True
+
+    def run(self) -> None:
+        if self.ended.cancelled() or not self.claim():
+            return
+        tell, outcome = _outcome_of(self._context, self._function)
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+            self._loop.call_soon_threadsafe(tell, self.ended, outcome)
 
 
-def executor() -> ThreadPoolExecutor:
-    global _executor  # noqa: PLW0603 - one pool per process, made on first use
-    if _executor is None:
-        _executor = ThreadPoolExecutor(
-            _threads(), thread_name_prefix="db", initializer=_note_connections
-        )
-    return _executor
+def _outcome_of(
+    context: contextvars.Context, function: Callable[[], Any]
+) -> tuple[Callable[["asyncio.Future[Any]", Any], None], Any]:
+    """How to tell who waits, and what. An error's traceback must not lead to their future."""
+    try:
+        return _settle, context.run(_run, function)
+    except BaseException as error:  # noqa: BLE001 - it is for who waits
+        return _fail, error
 
 
-def _run(function: Callable[..., T]) -> T:
-    for connection in connections.all(initialized_only=True):
-        if connection.errors_occurred or connection.close_at is not None:
-            connection.close_if_unusable_or_obsolete()
+def _run(function: Callable[[], T]) -> T:
+    database = here()
+    if database.errors_occurred or database.close_at is not None:
+        database.close_if_unusable_or_obsolete()
     return function()
+
+
+def _settle(ended: "asyncio.Future[Any]", result: object) -> None:
+    if not ended.cancelled():
+        ended.set_result(result)
+
+
+def _fail(ended: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not ended.cancelled():
+        ended.set_exception(error)
+
+
+class _Pool:
+    """Threads that run calls in the order they come. One begins where no other is free."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._free: list[bool] = []
+        self._threads: list[Thread] = []
+        self._lock = Lock()
+
+    def put(self, call: _Call) -> None:
+        try:
+            self._free.pop()
+        except IndexError:
+            self._begin()
+        self._calls.put(call)
+
+    def stop(self) -> None:
+        """Run what was put, and end the threads."""
+        for _ in self._threads:
+            self._calls.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if len(self._threads) < self._most:
+                name = f"db_{len(self._threads)}"
+                self._threads.append(Thread(target=self._serve, name=name, daemon=True))
+                self._threads[-1].start()
+
+    def _serve(self) -> None:
+        _theirs.extend(connections.all())
+        keep()
+        while (call := self._calls.get()) is not None:
+            call.run()
+            # What it returned is not to wait for the next one.
+            del call
+            self._free.append(True)
+
+
+_pool: _Pool | None = None
+
+
+def _put(call: _Call) -> None:
+    global _pool  # noqa: PLW0603 - one pool per process, made on first use
+    if _pool is None:
+        # One writer suits SQLite; PostgreSQL gains from waiting on several connections at once.
+        _pool = _Pool(int(settings.DATABASE_THREADS))
+    _pool.put(call)
 
 
 async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,9 +144,9 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     call = partial(function, *args, **kwargs)
     if settings.INLINE_HOPS:
         return call()
-    context = contextvars.copy_context()
-    loop = remember()
-    return await loop.run_in_executor(executor(), context.run, _run, call)
+    work = _Call(call)
+    _put(work)
+    return await work.ended  # type: ignore[no-any-return]  # what the function returned
 
 
 async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -67,28 +157,32 @@ async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     call = partial(function, *args, **kwargs)
     if settings.INLINE_HOPS:
         return call()
-    remember()
-    work = executor().submit(contextvars.copy_context().run, _run, call)
-    ended = asyncio.wrap_future(work)
+    work = _Call(call)
+    _put(work)
     try:
-        return await asyncio.shield(ended)
+        return await asyncio.shield(work.ended)
     except asyncio.CancelledError:
-        if not work.cancel():
-            await asyncio.wait({ended})
+        if not work.claim():
+            await asyncio.wait({work.ended})
         raise
 
 
 def close_pool() -> None:
     """Stop the threads and close their connections. For shutdown and for tests."""
-    global _executor
-    if _executor is None:
-        return
-    pool, _executor = _executor, None
-    pool.shutdown(wait=True)
+    _stop_pool()
     # In a thread: where an event loop runs, Django lets nobody close one.
     closing = Thread(target=_close_theirs)
     closing.start()
     closing.join()
+
+
+@atexit.register
+def _stop_pool() -> None:
+    """Finish what was begun: a process that ends normally breaks off nothing."""
+    global _pool
+    if _pool is not None:
+        pool, _pool = _pool, None
+        pool.stop()
 
 
 def _close_theirs() -> None:
@@ -97,8 +191,3 @@ def _close_theirs() -> None:
         connection = _theirs.pop()
         connection.inc_thread_sharing()
         connection.close()
-
-
-def _note_connections() -> None:
-    """Remember what connections a thread that begins will have."""
-    _theirs.extend(connections.all())

@@ -10,6 +10,7 @@ import select
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import call
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -25,8 +26,20 @@ _UNDONE: Final = b"ROLLBACK"
 """What the server says instead when a transaction that had failed is to be committed."""
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
-_names: WeakKeyDictionary["Connection[Any]", dict[str, bytes]] = WeakKeyDictionary()
 _numbers: Final = itertools.count()
+
+
+class _Session:
+    """What is known of a connection: its statements, by their SQL, and what reads its rows."""
+
+    __slots__ = ("names", "reader")
+
+    def __init__(self, connection: "Connection[Any]") -> None:
+        self.names: dict[str, bytes] = {}
+        self.reader: Any = Transformer(connection)
+
+
+_sessions: WeakKeyDictionary["Connection[Any]", _Session] = WeakKeyDictionary()
 
 
 class Done(NamedTuple):
@@ -37,9 +50,6 @@ class Done(NamedTuple):
 
     def fetchall(self) -> list[Any]:
         return self.rows
-
-    def fetchone(self) -> Any:
-        return self.rows[0] if self.rows else None
 
 
 def run(
@@ -55,9 +65,12 @@ def run(
     trip; with `ends` it is committed in it. An error leaves what comes after it undone, a commit
     too.
     """
-    names = _names.setdefault(connection, {})
+    session = _sessions.get(connection)
+    if session is None:
+        session = _sessions[connection] = _Session(connection)
     calls: list[Call] = [
-        (names.get(sql) or _prepared(connection, sql), _texts(values)) for sql, values in statements
+        (session.names.get(sql) or _prepared(connection, session, sql), _texts(values))
+        for sql, values in statements
     ]
     begins = (begins or not connection.autocommit) and _is_idle(connection)
     if not calls and begins == ends:
@@ -74,7 +87,7 @@ def run(
     if ends and results[-1].command_status == _UNDONE:
         raise InFailedSqlTransaction("the transaction had failed, and was rolled back")
     first = int(begins)
-    return [_done(connection, result) for result in results[first : first + len(calls)]]
+    return [_done(session.reader, result) for result in results[first : first + len(calls)]]
 
 
 def _error(connection: "Connection[Any]", result: Any) -> Error:
@@ -121,7 +134,8 @@ def _results(wire: Any, count: int) -> list[Any]:
     poll.register(wire.socket, select.POLLIN)
     found = []
     for _ in range(count):
-        _wait(wire, poll)
+        if wire.is_busy():
+            _wait(wire, poll)
         result = wire.get_result()
         if result is None:
             raise OperationalError(wire.get_error_message())
@@ -145,13 +159,13 @@ def _begin(connection: "Connection[Any]") -> bytes:
     return f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}".encode() if level else b"BEGIN"
 
 
-def _prepared(connection: "Connection[Any]", sql: str) -> bytes:
+def _prepared(connection: "Connection[Any]", session: _Session, sql: str) -> bytes:
     """The name under which this connection has the statement now. The server infers its types."""
     name = f"reverie_{next(_numbers)}".encode()
     result = connection.pgconn.prepare(name, _for_server(sql))
     if result.status not in _GOOD:
         raise _error(connection, result)
-    _names[connection][sql] = name
+    session.names[sql] = name
     return name
 
 
@@ -165,7 +179,7 @@ def _for_server(sql: str) -> bytes:
 
 def _texts(values: Sequence[Any]) -> list[bytes | None]:
     """Values as the server reads them."""
-    return [_WRITERS[type(value)](value) for value in values]
+    return list(map(call, map(_writer_of, map(type, values)), values))
 
 
 def _time(value: datetime) -> bytes:
@@ -178,7 +192,8 @@ class _Writers(dict[type, Callable[[Any], bytes | None]]):
     def __missing__(self, kind: type) -> Callable[[Any], bytes | None]:
         for base in (str, int):
             if issubclass(kind, base):
-                return self[base]
+                self[kind] = self[base]
+                return self[kind]
         raise TypeError(f"a prepared statement takes no {kind.__name__}")
 
 
@@ -192,11 +207,14 @@ _WRITERS: Final = _Writers(
     }
 )
 """What writes a value of a type. Mostly nothing of Python's is run for one."""
+_writer_of: Final = _WRITERS.__getitem__
 
 
-def _done(connection: "Connection[Any]", result: Any) -> Done:
+def _done(reader: Any, result: Any) -> Done:
     if not result.ntuples:
         return Done([], result.command_tuples or 0)
-    reader = Transformer(connection)
     reader.set_pgresult(result)
-    return Done(reader.load_rows(0, result.ntuples, tuple), result.ntuples)
+    rows = reader.load_rows(0, result.ntuples, tuple)
+    # Or it would keep the result for as long as the connection.
+    reader.set_pgresult(None)
+    return Done(rows, result.ntuples)

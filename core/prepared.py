@@ -23,8 +23,8 @@ from core.trips import Read, Write, read_together, write
 M = TypeVar("M", bound=models.Model)
 Values = dict[str, Any]
 _DAY_ONE: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_PLAIN: Final = frozenset((str, int, bool, type(None)))
-"""Values of these types are what the database takes already."""
+_PLAIN: Final = (models.CharField, models.TextField, models.IntegerField, models.BooleanField)
+"""The values of these fields are what the database takes already."""
 _OFFSET: Final = len("+00:00")
 
 
@@ -46,23 +46,20 @@ class _Compiled:
         base = _samples(kinds, 0)
         other = _samples(kinds, 1)
         self.sql, first = compile_(base)
-        self._constants = list(first)
-        self._places: list[tuple[int, str]] = []
         self._times = [name for name, kind in kinds.items() if kind is datetime]
         self._written = _writes_times()
+        self._names: list[Any] = list(range(len(first)))
         for name in kinds:
             _, changed = compile_({**base, name: other[name]})
             for place, (a, b) in enumerate(zip(first, changed, strict=True)):
                 if a != b:
-                    self._places.append((place, name))
+                    self._names[place] = name
+        self._constants: dict[Any, Any] = dict(enumerate(first))
 
     def values(self, given: Values) -> list[Any]:
         for name in self._times:
             given[name] = self._written(given[name])
-        values = self._constants.copy()
-        for place, name in self._places:
-            values[place] = given[name]
-        return values
+        return list(map({**self._constants, **given}.__getitem__, self._names))
 
 
 class Select(Generic[M]):
@@ -93,17 +90,18 @@ class Select(Generic[M]):
         rows: Any = self._build(**_samples(self._kinds, 0))
         compiler = rows.query.get_compiler("default")
         compiler.as_sql()
-        makes_instances = rows._iterable_class is ModelIterable
-        return compiled, _converters(compiler), _maker(compiler) if makes_instances else tuple
-
-    def bind(self, **values: Any) -> Read:
-        compiled, converters, make = self._compiled
+        converters = _converters(compiler)
+        make = _maker(compiler) if rows._iterable_class is ModelIterable else tuple
 
         def made(rows: Any) -> list[Any]:
             if converters:
                 rows = [_converted(row, converters) for row in rows]
-            return [make(row) for row in rows]
+            return list(map(make, rows))
 
+        return compiled, made
+
+    def bind(self, **values: Any) -> Read:
+        compiled, made = self._compiled
         return Read(compiled.sql, compiled.values(values), made, self._is_foreseen)
 
     def all(self, **values: Any) -> list[M]:
@@ -253,29 +251,33 @@ class Insert:
             sql += " ON CONFLICT DO NOTHING"
         row: Values = {}
         made: list[tuple[str, Callable[[], Any]]] = []
+        written: list[tuple[str, Callable[[Any], Any]]] = []
         for field in fields:
             default = _default(field)
             if callable(default):
                 made.append((field.attname, default))
                 default = None  # until a row is made
-            row[field.attname] = _prepared(field, default)
-        return sql, row, made, {field.attname: field for field in fields}
+            row[field.attname] = str(default) if isinstance(default, str) else default
+            if not isinstance(getattr(field, "target_field", field), _PLAIN):
+                written.append((field.attname, _writer(field)))
+        return sql, row, made, written
 
     def __call__(self, **values: Any) -> int:
         """Insert it. Returns how many rows that made: 0 if a conflict was ignored."""
         return int(write(*self.bind(**values)))
 
     def bind(self, **values: Any) -> Write:
-        sql, template, made, fields = self._compiled
-        for name, default in made:
-            if name not in values:
-                values[name] = default()
-        if not values.keys() <= template.keys():
+        sql, template, made, written = self._compiled
+        row = {**template, **values}
+        if len(row) != len(template):
             unknown = next(name for name in values if name not in template)
             raise TypeError(f"{self._model.__name__} has no column {unknown!r}")
-        row = template.copy()
-        for name, value in values.items():
-            row[name] = value if type(value) in _PLAIN else _prepared(fields[name], value)
+        for name, default in made:
+            if name not in values:
+                row[name] = default()
+        for name, write_ in written:
+            if row[name] is not None:
+                row[name] = write_(row[name])
         return Write(sql, list(row.values()))
 
 
@@ -294,17 +296,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _prepared(field: Any, value: Any) -> Any:
-    """The value as the database takes it."""
-    if type(value) in _PLAIN:
-        return value
-    if isinstance(value, str):
-        return str(value)  # a choice
-    if type(value) is datetime:
-        return _writes_times()(value)
+def _writer(field: Any) -> Callable[[Any], Any]:
+    """What makes of a value of this field, which is not None, what the database takes."""
+    if type(field) is models.DateTimeField:
+        return _writes_times()
     if type(field) is models.JSONField and field.encoder is None:
-        return msgspec.json.encode(value).decode()
-    return field.get_db_prep_save(value, connections["default"])
+        return _json
+    return lambda value: field.get_db_prep_save(value, connections["default"])
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 @cache

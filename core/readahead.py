@@ -9,9 +9,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, connections
-
 from core import trips
+from core.connection import here
 from core.shelf import Shelf
 from core.transactions import whole
 from core.trips import Read
@@ -28,7 +27,7 @@ def read_ahead(key: Hashable) -> Iterator[None]:
     Locks that reads take are taken before what is read after them. Elsewhere the block runs as
     it is, with no transaction of its own.
     """
-    database: Any = connections[DEFAULT_DB_ALIAS]
+    database = here()
     if (
         database.vendor != "postgresql"
         or database.in_atomic_block

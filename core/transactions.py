@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS
 from django.db.transaction import Atomic
 
 from core import trips
+from core.connection import here
 
 _VENDORS = ("sqlite", "postgresql")
 _BEGIN = "BEGIN IMMEDIATE"
@@ -16,7 +17,7 @@ class _Whole(Atomic):
     """Leaves to Django every beginning and end that is not the plain one."""
 
     def __enter__(self) -> None:
-        database: Any = connections[DEFAULT_DB_ALIAS]
+        database = here()
         if database.atomic_blocks and isinstance(database.atomic_blocks[-1], _Whole):
             database.savepoint_ids.append(None)
         elif _is_plain(database):
@@ -27,7 +28,7 @@ class _Whole(Atomic):
         database.atomic_blocks.append(self)
 
     def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
-        database: Any = connections[DEFAULT_DB_ALIAS]
+        database = here()
         has_failed = error is not None or database.needs_rollback or database.closed_in_transaction
         begun = database.__dict__.get(_BEGUN)
         if begun is self:

@@ -6,9 +6,10 @@ there everything is made at once, in the same order.
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
+from operator import attrgetter, itemgetter, methodcaller
 from typing import Any, Final, NamedTuple, Protocol
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from core.connection import here
 
 Statement = tuple[str, list[Any]]
 _WAITING: Final = "reverie_waiting"
@@ -50,8 +51,7 @@ def write_together(*writes: Write) -> list[int]:
     Returns how many rows each changed. Call inside a transaction: an error may come from any
     of them, and then none must stay.
     """
-    database = _database_to_change()
-    return _together(database, [(write.sql, write.values) for write in writes], _row_count)
+    return _together(_database_to_change(), writes, _row_count)
 
 
 def write_later(*writes: Write) -> None:
@@ -62,11 +62,10 @@ def write_later(*writes: Write) -> None:
     """
     database = _database_to_change()
     waiting: list[Statement] | None = database.__dict__.get(_WAITING)
-    statements = [(write.sql, write.values) for write in writes]
     if waiting is None:
-        _together(database, statements, _row_count)
+        _together(database, writes, _row_count)
     else:
-        waiting.extend(statements)
+        waiting.extend(writes)
 
 
 def write(sql: str, values: list[Any], *, returning: bool = False) -> Any:
@@ -82,7 +81,7 @@ def set_ahead(database: Any, ahead: Ahead | None) -> None:
 
 
 def _database_to_change() -> Any:
-    database: Any = connections[DEFAULT_DB_ALIAS]
+    database = here()
     _stop_ahead(database)
     return database
 
@@ -95,7 +94,7 @@ def _stop_ahead(database: Any) -> None:
 
 def read_together(*reads: Read) -> list[list[Any]]:
     """Make several reads in one trip to the database where it allows that: what each gave."""
-    database: Any = connections[DEFAULT_DB_ALIAS]
+    database = here()
     ahead: Ahead | None = database.__dict__.get(_AHEAD)
     found = rows_of(database, reads) if ahead is None else ahead.read(reads)
     return [read.made(rows) for read, rows in zip(reads, found, strict=True)]
@@ -103,7 +102,7 @@ def read_together(*reads: Read) -> list[list[Any]]:
 
 def rows_of(database: Any, reads: Sequence[Read]) -> list[Any]:
     """The rows of each read, from the database."""
-    return _together(database, [(read.sql, read.values) for read in reads], _all_rows)
+    return _together(database, list(map(_statement, reads)), _all_rows)
 
 
 def _together(
@@ -117,11 +116,14 @@ def _together(
     if is_listened_to(database):
         return [_listened_to(database, sql, values, fetch) for sql, values in statements]
     _make_ready(database)
-    with database.wrap_database_errors:
+    try:
         if database.vendor == "postgresql":
-            return [fetch(done) for done in _on_postgres(database, statements)]
-        wire = database.connection
-        return [_on_sqlite(wire, sql, values, fetch) for sql, values in statements]
+            return list(map(fetch, _on_postgres(database, statements)))
+        return _on_sqlite(database.connection.execute, statements, fetch)
+    except Exception:
+        # It raises Django's own.
+        with database.wrap_database_errors:
+            raise
 
 
 def _listened_to(database: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
@@ -130,12 +132,13 @@ def _listened_to(database: Any, sql: str, values: list[Any], fetch: Callable[[An
         return fetch(cursor)
 
 
-def _on_sqlite(wire: Any, sql: str, values: list[Any], fetch: Callable[[Any], Any]) -> Any:
-    cursor = wire.execute(_for_driver(sql), values)
-    try:
-        return fetch(cursor)
-    finally:
-        cursor.close()
+def _on_sqlite(
+    execute: Callable[[str, list[Any]], Any],
+    statements: Sequence[Statement],
+    fetch: Callable[[Any], Any],
+) -> list[Any]:
+    """What `fetch` takes reads a cursor to its end, so none has to be closed."""
+    return [fetch(execute(_for_driver(sql), values)) for sql, values in statements]
 
 
 def is_listened_to(database: Any) -> bool:
@@ -146,7 +149,8 @@ def is_listened_to(database: Any) -> bool:
 def _make_ready(database: Any) -> None:
     if database.connection is None:
         database.ensure_connection()
-    database.validate_no_broken_transaction()
+    if database.needs_rollback:
+        database.validate_no_broken_transaction()
 
 
 @lru_cache(maxsize=256)
@@ -154,16 +158,15 @@ def _for_driver(sql: str) -> str:
     return sql.replace("%s", "?").replace("%%", "%")
 
 
-def _all_rows(cursor: Any) -> Any:
-    return cursor.fetchall()
+_all_rows: Final = methodcaller("fetchall")
+_row_count: Final = attrgetter("rowcount")
+_statement: Final = itemgetter(slice(2))
+"""Of a read."""
 
 
 def _first_row(cursor: Any) -> Any:
-    return cursor.fetchone()
-
-
-def _row_count(cursor: Any) -> Any:
-    return cursor.rowcount
+    rows = cursor.fetchall()
+    return rows[0] if rows else None
 
 
 def _on_postgres(database: Any, statements: Sequence[Statement], *, ends: bool = False) -> Any:

@@ -7,6 +7,9 @@ never cut.
 """
 
 from collections.abc import Sequence
+from itertools import starmap
+from operator import attrgetter, itemgetter
+from typing import Final
 
 import msgspec
 
@@ -40,6 +43,12 @@ from engine.parts import (
 from engine.recalled import NAMES, TITLES, Recalled
 from engine.tokens import TokenCounter
 from engine.types import ChatMessage
+
+# A history may be long: no line of Python is run for each of its messages.
+_SAID: Final = attrgetter("role", "content", "name")
+_ROLE: Final = attrgetter("role")
+_UID: Final = attrgetter("uid")
+_FIRST: Final = itemgetter(0)
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -167,9 +176,9 @@ class _Writer:
     def _quote(self, history: Sequence[HistoryMessage]) -> None:
         """Messages of the chat as they are."""
         if history:
-            self.messages += [ChatMessage(m.role, m.content, m.name) for m in history]
-            uids, roles = [m.uid for m in history], [m.role[0] for m in history]
-            self.layout.append(Talk(tuple(uids), "".join(roles)))
+            self.messages += starmap(ChatMessage, map(_SAID, history))
+            letters = map(_FIRST, map(_ROLE, history))
+            self.layout.append(Talk(tuple(map(_UID, history)), "".join(letters)))
 
 
 def _is_beginning(injection: Injection) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any, Final
 
 from engine.blocks import (
@@ -32,6 +33,9 @@ _STAYS: Final = 0.5
 _CUT_ORDER: Final = ("preferences", "persona", "personality", "scenario")
 _SPARED: Final = ("main prompt", "description")
 _OVER: Final = "over budget"
+# A history may be long: no line of Python is run for each of its messages.
+_POSITION: Final = attrgetter("position")
+_TOKENS: Final = attrgetter("tokens")
 
 
 class Draft:
@@ -288,17 +292,17 @@ class Draft:
 
 def _places(parts: PromptParts) -> list[int]:
     """The positions of the history's messages in the chat, and of what comes after them."""
-    found = [
-        parts.first_position + index if message.position is None else message.position
-        for index, message in enumerate(parts.history)
-    ]
+    found = list(map(_POSITION, parts.history))
+    if None in found:
+        places = enumerate(found, parts.first_position)
+        found = [place if position is None else position for place, position in places]
     return [*found, found[-1] + 1 if found else parts.first_position]
 
 
 def _sizes(parts: PromptParts, count: Callable[[str], int]) -> list[int]:
     """The tokens of each message of the history, with what frames it."""
-    return [
-        (count(message.content) if message.tokens is None else message.tokens)
-        + MESSAGE_OVERHEAD_TOKENS
-        for message in parts.history
-    ]
+    sizes = list(map(_TOKENS, parts.history))
+    if None in sizes:
+        told = zip(sizes, parts.history, strict=True)
+        sizes = [count(message.content) if size is None else size for size, message in told]
+    return list(map(MESSAGE_OVERHEAD_TOKENS.__add__, sizes))

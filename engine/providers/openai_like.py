@@ -1,9 +1,10 @@
 """Any server that speaks the OpenAI API: OpenRouter, vLLM, Ollama, llama.cpp, LM Studio…"""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import httpx
@@ -20,6 +21,7 @@ from engine.providers.offers import offers_of
 from engine.sse import Decoder
 from engine.types import ChatMessage, GenerationRequest, Sampling
 
+_EXTRA: Final = attrgetter("extra")
 _OK: Final = 200
 _FEW: Final = 2
 _DRAIN_SECONDS: Final = 0.025
@@ -184,7 +186,7 @@ def payload(request: GenerationRequest) -> dict[str, Any]:
     """The body of the upstream request: only what was asked for."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [said if said.extra is None else _message(said) for said in request.messages],
+        "messages": _messages(request.messages),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -206,6 +208,13 @@ def text_payload(request: GenerationRequest) -> tuple[dict[str, Any], Reader]:
     body["stop"] = list(dict.fromkeys((*prompt.stop, *request.sampling.stop)))
     # Text that goes on keeps its space; a fresh reply begins with its first word.
     return body, Reader(trims=not prompt.is_continued)
+
+
+def _messages(said: Sequence[ChatMessage]) -> Sequence[ChatMessage | dict[str, Any]]:
+    """Messages as they are written. Mostly they are that already."""
+    if list(map(_EXTRA, said)).count(None) == len(said):
+        return said
+    return [message if message.extra is None else _message(message) for message in said]
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:

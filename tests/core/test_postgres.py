@@ -32,7 +32,7 @@ def test_values_of_each_kind_arrive_as_they_were_sent():
     [done] = run((sql, ["Zoë's 100% {}", -(2**40), True, noon, None]))
 
     assert done.fetchall() == [("Zoë's 100% {}", -(2**40), True, noon, None, 10)]
-    assert done.fetchone() == done.fetchall()[0]
+    assert done.rows[0] == done.fetchall()[0]
     assert done.rowcount == 1
 
 
@@ -50,7 +50,7 @@ def test_a_statement_is_prepared_once_for_each_connection():
     [done] = run(
         ("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%+ 7001"])
     )
-    assert done.fetchone() == (1,)
+    assert done.rows[0] == (1,)
 
 
 def test_several_statements_give_one_result_each():
@@ -63,7 +63,7 @@ def test_several_statements_give_one_result_each():
     )
 
     assert (changed.rowcount, missed.rowcount, read.fetchall()) == (1, 0, [("New",)])
-    assert changed.fetchone() is None
+    assert changed.rows == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -76,7 +76,7 @@ def test_a_transaction_begins_with_its_first_statement_and_can_be_undone():
     try:
         with transaction.atomic():
             assert rename(uid=chat.uid, title="Gone") == 1
-            assert run(("SHOW transaction_isolation", []))[0].fetchone() == ("serializable",)
+            assert run(("SHOW transaction_isolation", []))[0].rows[0] == ("serializable",)
             transaction.set_rollback(True)
     finally:
         connection.connection.isolation_level = None
@@ -111,7 +111,7 @@ def test_a_lost_connection_is_told_and_left_behind(count):
     [done] = run(("SELECT pg_backend_pid()", []))
     other = connection.copy()
     with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [done.fetchone()[0]])
+        cursor.execute("SELECT pg_terminate_backend(%s)", [done.rows[0][0]])
     other.close()
 
     with pytest.raises(OperationalError):
@@ -127,4 +127,4 @@ def test_more_than_the_sockets_hold_goes_through(back):
     sql = "SELECT length(%s::text), %s::text"
     results = run(*[(sql, [long, long if back else ""])] * 3)
 
-    assert [done.fetchone() for done in results] == [(len(long), long if back else "")] * 3
+    assert [done.rows[0] for done in results] == [(len(long), long if back else "")] * 3
