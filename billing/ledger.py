@@ -8,7 +8,8 @@ the sum of its open holds. All functions are synchronous and may run inside a tr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -33,6 +34,9 @@ from core.errors import Conflict, InsufficientCredits, Invalid
 from core.prepared import Insert, Select, Update
 from core.transactions import whole
 from core.trips import Write, read_together, write_later
+
+PLENTY: Final = 16
+"""An account that has so many times what is to be set aside need not be asked for it first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,14 @@ _hold_credits = Update(
     ),
     returning=("id",),
     user_id=int,
+    amount=int,
+)
+_hold_of_plenty = Update(
+    lambda account, amount: (
+        Account.objects.filter(pk=account),
+        {"held_micro": F("held_micro") + amount},
+    ),
+    account=int,
     amount=int,
 )
 _settle_hold = Update(
@@ -190,29 +202,42 @@ def reserve(
     seconds: int,
     by: KeyTerms = NO_KEY,
     also: Sequence[Write] = (),
+    seen: Account | None = None,
 ) -> None:
     """Set credits aside for work that begins. Raises InsufficientCredits; then nothing changed.
 
     Work that costs nothing holds nothing. `by` is the key it was asked for with, whose budget
-    counts besides the person's. `also` is written along with the hold.
+    counts besides the person's. `also` is written along with the hold. `seen` is the account as
+    it was read a moment ago: where it has plenty, the hold waits for the commit, which raises
+    IntegrityError if the credits are gone by then.
     """
     if amount_micro == 0:
         write_later(*also)
         return
+    hold = partial(
+        _insert_hold.bind,
+        key=key,
+        api_key=by.uid,
+        amount_micro=amount_micro,
+        expires_at=timezone.now() + timedelta(seconds=seconds),
+    )
     with whole(savepoint=False):
+        if seen is not None and _has_plenty(seen, amount_micro, by):
+            moved = _hold_of_plenty.bind(account=seen.pk, amount=amount_micro)
+            write_later(moved, hold(account_id=seen.pk), *also)
+            return
         taken = _take(user_id, amount_micro, by)
         if isinstance(taken, int):
-            hold = _insert_hold.bind(
-                key=key,
-                account_id=taken,
-                api_key=by.uid,
-                amount_micro=amount_micro,
-                expires_at=timezone.now() + timedelta(seconds=seconds),
-            )
-            write_later(hold, *also)
+            write_later(hold(account_id=taken), *also)
             return
     # After the block: the transaction around it may go on, with less.
     raise taken
+
+
+def _has_plenty(account: Account, amount_micro: int, by: KeyTerms) -> bool:
+    """Whether so much more is available that others can hardly take it at the same moment."""
+    is_bounded = account.budget_day_micro is not None or account.budget_month_micro is not None
+    return not (is_bounded or by.has_budget) and account.available_micro >= PLENTY * amount_micro
 
 
 def _take(user_id: int, amount_micro: int, by: KeyTerms) -> int | InsufficientCredits:

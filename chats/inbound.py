@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts.keys import authenticate
@@ -79,13 +78,8 @@ def open_inbound(
     """Begin, or find, the turn that answers this request. One database hop; synchronous."""
     # Its hash, so that no secret stays in memory: should two share one, each reads for itself.
     who = hash((inbound.secret, inbound.model, inbound.chat, inbound.lane))
-    try:
-        with read_ahead(who):
-            return _open(inbound, question, ready)
-    except IntegrityError as error:
-        # Two first requests of one lane, or of one Idempotency-Key, at the same moment: the
-        # other one won. The next look finds what it made.
-        raise opening.busy() from error
+    with opening.losers_wait(), read_ahead(who):
+        return _open(inbound, question, ready)
 
 
 def _open(inbound: Inbound, question: Question | None, ready: Ready | None) -> Opened | Existing:

@@ -5,12 +5,14 @@ user's message, reads the context, assembles the prompt and reserves the credits
 fails, nothing has happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -57,6 +59,19 @@ def busy() -> Busy:
         "This conversation is answering another message. Try again when it is done.",
         retry_after=2,
     )
+
+
+@contextmanager
+def losers_wait() -> Iterator[None]:
+    """Raise Busy for what the database refuses because another opening was first.
+
+    Two may want one lane, one Idempotency-Key or the last credits at the same moment: the next
+    look of who lost finds what the other one made.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        raise busy() from error
 
 
 def _is_leased(chat: Chat, now: datetime) -> bool:
@@ -306,6 +321,7 @@ def _hold(
         ),
         seconds=settings.TURN_LEASE_SECONDS * 10,
         by=for_key(request.api_key),
+        seen=getattr(request.user, "account", None),
         also=(*taken, _row(request, opened, asking.composed.manifest, moment.now)),
     )
 
@@ -427,7 +443,7 @@ def _freed(chat: Chat) -> Chat:
 
 def open_in_chat(request: Request, chat_uid: str, content: str, message_uid: str = "") -> Opened:
     """Begin a turn from a page: a new message, another version of a reply, or its continuation."""
-    with whole():
+    with losers_wait(), whole():
         chat = locked(chat_uid)
         if request.kind == Turn.Kind.REPLY:
             voice, path = voice_and_path(request.user, chat)

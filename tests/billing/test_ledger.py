@@ -10,9 +10,10 @@ from django.utils import timezone
 from billing import ledger
 from billing.invariants import check
 from billing.ledger import Metered
+from billing.limits.budgets import KeyTerms
 from billing.models import AMOUNT_MOST, MICRO, Account, Charge, Hold, LedgerEntry, Usage
 from billing.pricing import price
-from core.errors import Conflict, InsufficientCredits, Invalid
+from core.errors import BudgetExceeded, Conflict, InsufficientCredits, Invalid
 
 pytestmark = pytest.mark.django_db
 WORK = Metered(
@@ -45,8 +46,8 @@ def credits_of(user) -> tuple[int, int]:
     return account.balance_micro // MICRO, account.held_micro // MICRO
 
 
-def hold(user, key="turn:1", amount=200, seconds=60):
-    ledger.reserve(user_id=user.pk, key=key, amount_micro=amount * MICRO, seconds=seconds)
+def hold(user, key="turn:1", amount=200, seconds=60, **more):
+    ledger.reserve(user_id=user.pk, key=key, amount_micro=amount * MICRO, seconds=seconds, **more)
 
 
 def settle(user, key="turn:1", usage=WORK):
@@ -93,6 +94,58 @@ def test_reserving_all_there_is_works_and_one_more_does_not(owner):
     assert (caught.value.code, caught.value.status) == ("insufficient_quota", 429)
     assert credits_of(owner) == (1000, 1000)
     assert list(Hold.objects.values_list("key", flat=True)) == ["turn:1"]
+
+
+def test_of_plenty_credits_are_set_aside_without_asking(owner, django_assert_num_queries):
+    seen = ledger.get_account(owner.pk)
+    hold(owner, "warm it up", 1, seen=seen)
+
+    with django_assert_num_queries(2):
+        hold(owner, amount=1000 // ledger.PLENTY, seen=seen)
+
+    row = Hold.objects.get(key="turn:1")
+    assert (row.account_id, row.amount_micro, row.state) == (seen.pk, 62 * MICRO, "open")
+    assert credits_of(owner) == (1000, 63)
+
+
+def test_plenty_that_is_gone_by_then_is_refused_by_the_database(owner):
+    seen = ledger.get_account(owner.pk)
+    hold(owner, "another", 950)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        hold(owner, amount=51, seen=seen)
+
+    assert credits_of(owner) == (1000, 950)
+    assert list(Hold.objects.values_list("key", flat=True)) == ["another"]
+
+
+def test_what_is_hardly_enough_is_asked_for(owner):
+    seen = ledger.get_account(owner.pk)
+    hold(owner, "another", 950)
+
+    with pytest.raises(InsufficientCredits):
+        hold(owner, amount=63, seen=seen)
+
+    assert credits_of(owner) == (1000, 950)
+
+
+@pytest.mark.parametrize("period", ["day", "month"])
+def test_a_budget_is_asked_whatever_there_is(owner, period):
+    seen = ledger.get_account(owner.pk)
+    setattr(seen, f"budget_{period}_micro", 9 * MICRO)
+    seen.save()
+    by = KeyTerms(uid="k" * 24, **{f"budget_{period}_micro": 5 * MICRO})
+
+    with pytest.raises(BudgetExceeded):
+        hold(owner, amount=10, seen=seen)
+    setattr(seen, f"budget_{period}_micro", None)
+    seen.save()
+    with pytest.raises(BudgetExceeded):
+        ledger.reserve(
+            user_id=owner.pk, key="k", amount_micro=6 * MICRO, seconds=60, by=by, seen=seen
+        )
+
+    assert credits_of(owner) == (1000, 0)
 
 
 def test_reserving_nothing_touches_nothing(owner, django_assert_num_queries):

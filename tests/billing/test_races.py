@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.utils import timezone
 
 from billing import corrections, ledger, plans, vouchers, webhooks
@@ -74,6 +75,25 @@ def test_holds_never_exceed_the_balance(owner):
     assert sorted(at_once(reserve)) == [False] * 5 + [True] * 3
 
     assert (Account.objects.get().held_micro, Hold.objects.count()) == (900 * MICRO, 3)
+    assert check() == []
+
+
+def test_holds_of_plenty_never_exceed_the_balance(owner):
+    account = ledger.get_account(owner.pk)
+    spent = 950 * MICRO
+    grab = partial(ledger.reserve, user_id=owner.pk, seconds=60)
+    grab(key="turn:other", amount_micro=spent)
+
+    def reserve(number: int) -> bool:
+        try:
+            grab(key=f"turn:{number}", amount_micro=20 * MICRO, seen=account)
+        except IntegrityError:
+            return False
+        return True
+
+    assert sorted(at_once(reserve)) == [False] * 6 + [True] * 2
+
+    assert Account.objects.get().held_micro == 990 * MICRO
     assert check() == []
 
 

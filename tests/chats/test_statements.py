@@ -68,8 +68,8 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, trips):
     opening, closing = Part(), Part()
     turn(opening, closing)
 
-    # What was read the last time is read at once; then the account; then, while the model is
-    # asked, the hold, the lease, the message and the turn, with the commit.
-    assert opening == [(6, False), (1, False), (4, True)]
+    # What was read the last time is read at once; then, while the model is asked, the hold, the
+    # lease, the message and the turn are written, with the commit.
+    assert opening == [(6, False), (5, True)]
     # The hold; then what is charged and the turn's end; then the reply, with the commit.
     assert closing == [(1, False), (5, False), (2, True)]
