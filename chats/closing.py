@@ -14,6 +14,7 @@ from chats.values import Closed, Opened, Outcome
 from core.prepared import Update
 from core.transactions import whole
 from core.trips import Write, write_later
+from engine.tokens import default_counter
 
 _FREE: dict[str, Any] = {"turn": "", "lease_expires_at": None, "version": F("version") + 1}
 _release = Update(
@@ -155,10 +156,11 @@ def _reply(opened: Opened, outcome: Outcome, said: tree.Node) -> Write:
 def _node(opened: Opened, outcome: Outcome) -> tree.Node:
     """The reply as the path will show it."""
     return tree.Node(
-        opened.reply_uid,
-        opened.place.position,
         str(Message.Role.ASSISTANT),
         outcome.text,
+        opened.reply_uid,
+        position=opened.place.position,
+        tokens=default_counter().count(outcome.text),
         state=opened.state,
         tool_calls=exchanges.stored(outcome.tool_calls),
     )

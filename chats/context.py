@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import compress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -95,6 +94,7 @@ class Composed(NamedTuple):
 
 def compose(moment: Moment) -> Composed:
     """The prompt for the next reply of a chat, within the model's window."""
+    moment = moment._replace(path=tree.counted(moment.path))
     chat, user = moment.chat, moment.user
     character = chat.character.uid
     people, uses = read_together(
@@ -128,9 +128,8 @@ def compose(moment: Moment) -> Composed:
     found = calling.call_up(bound, asked, state, expand)
     expand.learn(outlets=calling.outlets_of(found))
     counter = default_counter()
-    tokens = counter.count_each(tree.contents(moment.path))
-    called = _call_to_mind(moment, voice, budget, found, tokens)
-    history = _history(moment, voice, person, tokens)
+    called = _call_to_mind(moment, voice, budget, found, tree.tokens(moment.path))
+    history = _history(moment, voice, person)
     parts = _parts(moment, voice, person, note, found, called, story, history=history)
     prompt = assemble(parts, budget, counter=counter, expand=expand)
     recalling.note_used(chat, prompt, moment.now)
@@ -200,25 +199,15 @@ def _story(chat: Chat) -> tuple[Covered, ...]:
     return covers(notebook, chat.uid) if notebook is not None else ()
 
 
-def _history(
-    moment: Moment, voice: Spoken, person: Persona | None, tokens: Sequence[int]
-) -> tuple[HistoryMessage, ...]:
+def _history(moment: Moment, voice: Spoken, person: Persona | None) -> tuple[HistoryMessage, ...]:
     """The path without what is hidden. Models that complete text are told who speaks."""
-    if not moment.path:
-        return ()
-    names: dict[str, str] = {}
-    if moment.spec.template:
-        names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
-    # By columns: a path may be long, and so hardly a line of Python is run for each message.
-    uids, places, roles, contents, _, hidden, calls = zip(*moment.path, strict=True)
-    said = map(HistoryMessage, roles, contents, uids, map(names.get, roles), places, tokens)
-    if all(contents) and not any(hidden):
-        return tuple(said)
-    is_said = [
-        not hides and bool(content or not called)
-        for hides, content, called in zip(hidden, contents, calls, strict=True)
-    ]
-    return tuple(compress(said, is_said))
+    path = tree.shown_to_model(moment.path)
+    if 0 in tree.tokens(path):
+        path = [node for node in path if node.content or not node.tool_calls]
+    if not moment.spec.template:
+        return tuple(path)
+    names = {"user": _name(moment.user, person), "assistant": voice.parts.name}
+    return tuple(msgspec.structs.replace(node, name=names.get(node.role)) for node in path)
 
 
 def _name(user: User, person: Persona | None) -> str:

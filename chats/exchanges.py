@@ -71,7 +71,7 @@ def fill(lines: Sequence[Line], path: Sequence[Node]) -> list[Node]:
             if node.tool_calls and not _is_answered(node) and line_of(node).is_call(line):
                 results = _with_results(calls_of(node), line)
                 Message.objects.filter(uid=node.uid).update(tool_calls=results)
-                filled[place] = node._replace(tool_calls=results)
+                filled[place] = msgspec.structs.replace(node, tool_calls=results)
                 break
     return filled
 

@@ -293,7 +293,7 @@ def _open_traceless(inbound: Inbound, key: ApiKey, target: Somebody) -> Opened:
     preference, spec, fallback = voice_of(key.user, target.character)
     inbound = _within(inbound, spec)
     path = [
-        tree.Node("", i, line.role, line.content, tool_calls=exchanges.stored(line.calls))
+        tree.Node(line.role, line.content, position=i, tool_calls=exchanges.stored(line.calls))
         for i, line in enumerate(inbound.lines)
     ]
     asking = ask(

@@ -34,6 +34,7 @@ from core.ids import new_uid
 from core.prepared import Insert, Select, Update
 from core.transactions import whole
 from core.trips import Write, read_together
+from engine.tokens import default_counter
 from engine.types import Sampling
 from llm.registry import ModelSpec
 
@@ -154,7 +155,15 @@ def _append(
             turn=turn_uid if line.role == "user" else "",
         )
         writes.append(write)
-        added.append(tree.Node(uid, place.position, line.role, line.content, tool_calls=calls))
+        node = tree.Node(
+            line.role,
+            line.content,
+            uid,
+            position=place.position,
+            tokens=default_counter().count(line.content),
+            tool_calls=calls,
+        )
+        added.append(node)
     return added, writes
 
 
@@ -218,6 +227,7 @@ def _begin(
     All reads come before the first write: see `core.readahead`.
     """
     request.admission.begin(request.user, free=voice.spec.free)
+    path = tree.counted(path)
     remembering.give_notebook(chat)
     is_again = has_versions or continued is not None
     moment = _moment(request, chat, voice, path, now=now, is_again=is_again, continued=continued)

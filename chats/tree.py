@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import accumulate
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import QuerySet
+from msgspec.structs import replace
 
 from chats.models import Message
 from core.ids import new_uid
 from core.prepared import Insert, Select
 from core.shelf import Shelf
 from core.trips import Read, Write
+from engine.parts import HistoryMessage
+from engine.tokens import default_counter
 
 ALL: Final = 2**62
 """More characters than any chat has."""
@@ -27,20 +30,22 @@ _CHATS_KEPT: Final = 20_000
 _END: Final = 2**31 - 1
 
 
-class Node(NamedTuple):
-    """A message of the path, as far as prompts and synchronisation need it. See Message."""
+class Node(HistoryMessage, frozen=True, gc=False):
+    """A message of the path, as far as prompts and synchronisation need it. See Message.
 
-    uid: str
-    position: int
-    role: str
-    content: str
+    It goes into the prompt as it is, and stays the same from turn to turn.
+    """
+
+    position: int = 0
     state: dict[str, Any] | None = None
     hidden: bool = False
     tool_calls: list[dict[str, Any]] | None = None
 
 
 # A path may be long: one field of all its messages is read without a line of Python for each.
-_role, _content, _state, _hidden = map(attrgetter, ("role", "content", "state", "hidden"))
+_role, _content, _state, _hidden, _tokens = map(
+    attrgetter, ("role", "content", "state", "hidden", "tokens")
+)
 
 
 def roles(path: Sequence[Node]) -> list[str]:
@@ -53,6 +58,19 @@ def contents(path: Sequence[Node]) -> list[str]:
 
 def states(path: Sequence[Node]) -> list[dict[str, Any] | None]:
     return list(map(_state, path))
+
+
+def tokens(path: Sequence[Node]) -> list[int]:
+    """The sizes of the messages of a path that is `counted`."""
+    return list(map(_tokens, path))
+
+
+def counted(path: Sequence[Node]) -> list[Node]:
+    """The path with the size of every message, in tokens by our count."""
+    if None not in map(_tokens, path):
+        return list(path)
+    sizes = default_counter().count_each(contents(path))
+    return [replace(node, tokens=size) for node, size in zip(path, sizes, strict=True)]
 
 
 def shown_to_model(path: Sequence[Node]) -> Sequence[Node]:
@@ -77,7 +95,7 @@ def _place_of(message: Message) -> Place:
 
 
 def _shown(chat: str, up_to: int) -> "QuerySet[Message, Any]":
-    """The shown path, newest first, as the fields of `Node`."""
+    """The shown path, newest first, as `_node` takes it."""
     rows = Message.objects.filter(chat_id=chat, active=True, position__lte=up_to)
     fields = ("uid", "position", "role", "content", "state", "hidden", "tool_calls")
     return rows.order_by("-position").values_list(*fields)
@@ -125,7 +143,14 @@ def path_from(found: list[Any], chat_uid: str, *, chars: int) -> list[Node]:
         is_whole = len(more) < _NEXT_READ
         read += sum(len(row[3]) for row in more)
         found += more
-    return [Node._make(row) for row in reversed(found)]
+    return [_node(row) for row in reversed(found)]
+
+
+def _node(row: Any) -> Node:
+    uid, position, role, content, state, hidden, tool_calls = row
+    return Node(
+        role, content, uid, position=position, state=state, hidden=hidden, tool_calls=tool_calls
+    )
 
 
 def _step_for(found: list[Any], chars: int) -> int:

@@ -226,7 +226,7 @@ def _store(user: User, character: Character, turns: Sequence[tuple[TurnLine, dat
             for row, (turn, at) in zip(rows, turns, strict=True)
             if not turn.time
         },
-        end=[tree.Node(row.uid, row.position, row.role, row.content) for row in rows[-1:]],
+        end=[tree.Node(row.role, row.content, row.uid, position=row.position) for row in rows[-1:]],
         asker=next((name for name, role in roles.items() if role == Message.Role.USER), ""),
         ended_at=turns[-1][1],
     )
@@ -246,7 +246,7 @@ def _roles(speakers: Sequence[str]) -> dict[str, str]:
 def _answer(stored: Stored, question: QuestionLine, k: int) -> str:
     """One line: what a turn that asks this would be given, as if all else had left the window."""
     count = len(stored.ids)
-    asked = tree.Node("", count, str(Message.Role.USER), clean(question.text))
+    asked = tree.Node(str(Message.Role.USER), clean(question.text), position=count)
     by_whom = questioning.Asked(stored.chat.user_id, asked.content, "trial")
     found = recalling.search(
         stored.chat,

@@ -88,7 +88,7 @@ def _untrue_paths() -> Iterator[Any]:
 
     for uid, kept in shown.all_kept().items():
         if Chat.objects.filter(uid=uid, version=kept.version).exists():
-            rows = tree.path(str(uid), chars=tree.ALL)[-len(kept.path) :]
+            rows = tree.counted(tree.path(str(uid), chars=tree.ALL)[-len(kept.path) :])
             if rows != kept.path:
                 yield rows, kept.path
 

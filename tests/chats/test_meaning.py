@@ -21,7 +21,7 @@ def bound(*entries, uid="w"):
 
 
 def said(*texts, hidden=False):
-    return [Node(f"m{n}", n, "user", text, None, hidden) for n, text in enumerate(texts)]
+    return [Node("user", text, f"m{n}", position=n, hidden=hidden) for n, text in enumerate(texts)]
 
 
 LAMP = entry(0, "The great lamp of the lighthouse burns clear whale oil.")

@@ -51,7 +51,7 @@ def long(chat, narrow):
 
 
 def node(role, content, *, hidden=False):
-    return Node("u", 0, role, content, None, hidden)
+    return Node(role, content, "u", hidden=hidden)
 
 
 def sizes(path):
@@ -124,7 +124,7 @@ def test_messages_of_the_window_are_not_said_twice(long):
 
 def test_short_chat_without_memories_costs_nothing(chat, django_assert_num_queries):
     say(chat)
-    path = [Node("a", 0, "assistant", "Hi."), Node("b", 1, "user", "Hello.")]
+    path = [Node("assistant", "Hi.", "a"), Node("user", "Hello.", "b", position=1)]
     wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000, sizes(path))
 
     with django_assert_num_queries(0):
@@ -135,7 +135,7 @@ def test_memories_are_asked_for_once_a_version(
     chat, django_assert_num_queries, django_capture_on_commit_callbacks
 ):
     remember(chat.notebook, "Ana keeps bees.", author="person")
-    path = [Node("a", 0, "assistant", "Hi."), Node("b", 1, "user", "Hello.")]
+    path = [Node("assistant", "Hi.", "a"), Node("user", "Hello.", "b", position=1)]
     wanted = recalling.Asked(reread(chat), path, "Tom", timezone.now(), 8192, 7000, sizes(path))
     with django_assert_num_queries(1), django_capture_on_commit_callbacks(execute=True):
         first = recalling.call_up(wanted)
@@ -236,7 +236,7 @@ def test_long_chat_says_what_it_could_not_search_and_asks_for_a_job(chat, narrow
 def test_answer_without_a_trace_recalls_nothing(owner, luna, provider):
     remember(default_notebook(user=owner, character=luna.uid), "Ana keeps bees.", author="person")
     chat = Chat(uid="", user=owner, character=luna)
-    path = [Node("", 0, "user", "Hello.")]
+    path = [Node("user", "Hello.")]
 
     wanted = recalling.Asked(chat, path, "Tom", timezone.now(), 8192, 7000, sizes(path))
 

@@ -123,7 +123,7 @@ def test_a_larger_window_reads_further_back(chat, model):
 
 
 def nodes(*texts, first=0):
-    return [Node(str(i), first + i, "user", text) for i, text in enumerate(texts)]
+    return [Node("user", text, str(i), position=first + i) for i, text in enumerate(texts)]
 
 
 @pytest.mark.parametrize(("chars", "start"), [(1, 3), (2, 3), (3, 2), (6, 1), (9, 0)])
