@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -224,7 +224,7 @@ def reserve(
     with whole(savepoint=False):
         if seen is not None and _has_plenty(seen, amount_micro, by):
             moved = _hold_of_plenty.bind(account=seen.pk, amount=amount_micro)
-            write_later(moved, hold(account_id=seen.pk), *also)
+            write_later(hold(account_id=seen.pk), *also, moved)
             return
         taken = _take(user_id, amount_micro, by)
         if isinstance(taken, int):
@@ -267,28 +267,45 @@ def settle(*, key: str, user_id: int, usage: Metered) -> int:
     hold: what an upstream counts beyond our reserve is the house's loss, and measured.
     """
     with whole(savepoint=False):
-        row = _settle_hold(key=key)
-        if row is None:
-            return _settle_again(key, user_id, usage)
-        account_id, held = row
-        amount: int = min(usage.price_micro, held)
-        if usage.price_micro > amount:
-            metrics.hold_exceeded(usage.price_micro - amount)
-        write_later(
-            *_entry(key, account_id, usage, amount),
-            _charge_account.bind(account=account_id, amount=amount, held=held),
-            _charge(key, account_id, usage, amount),
-            _usage(key, user_id, usage, amount),
-        )
-    return amount
+        settled = settlement(key=key, user_id=user_id, usage=usage)
+        write_later(*settled.writes)
+    return settled.amount_micro
 
 
-def _settle_again(key: str, user_id: int, usage: Metered) -> int:
+class Settlement(NamedTuple):
+    """What is charged, and what is to be written for it before the transaction ends.
+
+    The account comes last: whoever else spends from it waits from there to the commit.
+    """
+
+    amount_micro: int
+    writes: tuple[Write, ...] = ()
+
+
+def settlement(*, key: str, user_id: int, usage: Metered) -> Settlement:
+    """Settle as `settle` does, inside the caller's transaction, who makes the writes."""
+    row = _settle_hold(key=key)
+    if row is None:
+        return _settlement_again(key, user_id, usage)
+    account_id, held = row
+    amount: int = min(usage.price_micro, held)
+    if usage.price_micro > amount:
+        metrics.hold_exceeded(usage.price_micro - amount)
+    writes = (
+        *_entry(key, account_id, usage, amount),
+        _charge(key, account_id, usage, amount),
+        _usage(key, user_id, usage, amount),
+        _charge_account.bind(account=account_id, amount=amount, held=held),
+    )
+    return Settlement(amount, writes)
+
+
+def _settlement_again(key: str, user_id: int, usage: Metered) -> Settlement:
     """No hold was open: it was settled before, or the work was free and is only counted."""
     charges, holds = read_together(_charged.bind(key=key), _held.bind(key=key))
-    if not charges and not holds:
-        write_later(_usage(key, user_id, usage, 0))
-    return charges[0][0] if charges else 0
+    if charges or holds:
+        return Settlement(charges[0][0] if charges else 0)
+    return Settlement(0, (_usage(key, user_id, usage, 0),))
 
 
 _charged: Select[Any] = Select(

@@ -6,7 +6,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from billing import ledger
-from billing.ledger import Metered
+from billing.ledger import Metered, Settlement
 from chats import embedding, exchanges, memorising, recording, remembering, shown, tree
 from chats.models import Chat, Message, Revision, Turn
 from chats.services import line_of
@@ -51,13 +51,16 @@ _end_turn = Update(
 def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     """End a turn in one transaction. Doing it twice changes nothing the second time."""
     with whole(savepoint=False):
-        amount = _settle(opened, outcome)
+        amount, charged = _settle(opened, outcome)
         if not opened.chat_uid:
+            write_later(*charged)
             return Closed(message_uid="", amount_micro=amount, version=0)
         if not _finish_row(opened, outcome, amount):
+            write_later(*charged)
             return Closed(message_uid="", amount_micro=0, version=opened.version)
         has_reply = bool(outcome.text or outcome.tool_calls)
         added = _save_and_release(opened, outcome, has_reply=has_reply)
+        write_later(*charged)
     version = opened.version + 1
     if added is not None:
         shown.keep(opened.chat_uid, version, [*opened.path, added])
@@ -68,13 +71,13 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     )
 
 
-def _settle(opened: Opened, outcome: Outcome) -> int:
+def _settle(opened: Opened, outcome: Outcome) -> Settlement:
     """Charge what was produced; nothing if nothing was."""
     is_void = outcome.state == Turn.State.VOIDED
     if is_void or not (outcome.text or outcome.reasoning or outcome.completion_tokens):
         ledger.void(key=opened.hold_key)
-        return 0
-    return ledger.settle(
+        return Settlement(0)
+    return ledger.settlement(
         key=opened.hold_key,
         user_id=opened.user_id,
         usage=Metered(

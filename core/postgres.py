@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import lru_cache
 from operator import call
 from typing import Any, Final, NamedTuple
-from weakref import WeakKeyDictionary
 
 from psycopg import Connection, Error, OperationalError
 from psycopg.adapt import Transformer
@@ -26,20 +25,21 @@ _UNDONE: Final = b"ROLLBACK"
 """What the server says instead when a transaction that had failed is to be committed."""
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
+_SESSION: Final = "reverie_session"
 _numbers: Final = itertools.count()
 
 
 class _Session:
-    """What is known of a connection: its statements, by their SQL, and what reads its rows."""
+    """What is known of a connection: its statements, by their SQL, and what reads its rows.
+
+    The connection has it, because what reads the rows keeps the connection.
+    """
 
     __slots__ = ("names", "reader")
 
     def __init__(self, connection: "Connection[Any]") -> None:
         self.names: dict[str, bytes] = {}
         self.reader: Any = Transformer(connection)
-
-
-_sessions: WeakKeyDictionary["Connection[Any]", _Session] = WeakKeyDictionary()
 
 
 class Done(NamedTuple):
@@ -65,9 +65,9 @@ def run(
     trip; with `ends` it is committed in it. An error leaves what comes after it undone, a commit
     too.
     """
-    session = _sessions.get(connection)
+    session: _Session | None = connection.__dict__.get(_SESSION)
     if session is None:
-        session = _sessions[connection] = _Session(connection)
+        session = connection.__dict__[_SESSION] = _Session(connection)
     calls: list[Call] = [
         (session.names.get(sql) or _prepared(connection, session, sql), _texts(values))
         for sql, values in statements

@@ -71,5 +71,5 @@ def test_trips_of_a_plain_turn_on_postgresql(turn, trips):
     # What was read the last time is read at once; then, while the model is asked, the hold, the
     # lease, the message and the turn are written, with the commit.
     assert opening == [(6, False), (5, True)]
-    # The hold; then what is charged and the turn's end; then the reply, with the commit.
-    assert closing == [(1, False), (5, False), (2, True)]
+    # The hold; the turn's end; then the reply and what is charged, with the commit.
+    assert closing == [(1, False), (1, False), (6, True)]
