@@ -150,6 +150,10 @@ class LiveTurn:
         for inbox in self._inboxes:
             inbox.wake()
 
+    def announced(self) -> None:
+        """Those who show the chat know of this turn: from now on they are told what comes."""
+        self._broadcast.begin()
+
     async def flush(self) -> None:
         """Send what watchers have not seen yet; called before the turn is announced closed."""
         await self._broadcast.flush()
@@ -200,16 +204,22 @@ class LiveTurn:
 class _Broadcast:
     """Sends what is new to the chat's group, at most once per `COALESCE_SECONDS`."""
 
-    __slots__ = ("_sending", "_sent", "_timer", "_turn")
+    __slots__ = ("_has_begun", "_sending", "_sent", "_timer", "_turn")
 
     def __init__(self, turn: LiveTurn) -> None:
         self._turn = turn
         self._sent = Position()
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[None] | None = None
+        self._has_begun = False
+
+    def begin(self) -> None:
+        self._has_begun = True
+        if self._turn.position != self._sent:
+            self.soon()
 
     def soon(self) -> None:
-        if self._timer is None:
+        if self._timer is None and self._has_begun:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(COALESCE_SECONDS, self._start)
 

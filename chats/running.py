@@ -54,7 +54,7 @@ class Driver:
         self._finish: Finished | None = None
         self._stop_reason = ""
         self._stop_error: ReverieError | None = None
-        self._has_started = False
+        self._has_started = self._has_first = False
         self._is_closing = False
         self._started = time.monotonic()
         self._first_token: float | None = None
@@ -80,7 +80,17 @@ class Driver:
         self._admission = admission
         live.running[self.opened.uid] = self.turn
         drivers[self.opened.uid] = self
+        self._take_early()
         self.task = spawn(self._drive())
+
+    def _take_early(self) -> None:
+        """What the model has answered already is there for whoever listens first."""
+        asking = self._asking
+        if asking is None or not asking.done() or asking.cancelled() or asking.exception():
+            return
+        if (first := asking.result()) is not None:
+            self._has_first = True
+            self._take(first)
 
     def stop(self, reason: str, error: ReverieError | None = None) -> None:
         """End the run now; what came so far is kept. A second call changes nothing.
@@ -101,6 +111,7 @@ class Driver:
         self._has_started = True
         try:
             await self._announce_opened()
+            self.turn.announced()
             self._beat_later()
             if not self._stop_reason:
                 await self._pump()
@@ -123,10 +134,13 @@ class Driver:
         await self._close(error or self._stop_error)
 
     async def _pump(self) -> None:
-        first = await (self._asking or self._first_batch())
-        if first is None or self._events is None:
+        if not self._has_first:
+            first = await (self._asking or self._first_batch())
+            if first is None:
+                return
+            self._take(first)
+        if self._events is None:
             return
-        self._take(first)
         # Who waits for the first words gets them before more is read, or saved.
         await asyncio.sleep(0)
         async for batch in self._events:

@@ -16,6 +16,7 @@ from chats.values import Existing, Request
 from core.errors import Terminal
 from engine.events import Finished, TextDelta, UsageReport
 from tests.conftest import settled
+from tests.web.test_consumers import listen, received
 
 pytestmark = pytest.mark.django_db
 REPLY = [TextDelta("Hello."), UsageReport(9, 2), Finished("stop")]
@@ -56,6 +57,26 @@ async def test_the_model_is_asked_before_and_once(chat, provider):
     assert (len(provider.requests), provider.closed) == (1, 1)
     assert Message.objects.get(role="assistant").content == "Hello."
     assert (Turn.objects.get().state, check()) == ("done", [])
+
+
+async def test_what_has_come_by_the_commit_is_there_at_the_start(owner, chat, provider):
+    """Who listens first has it at once; those who show the chat hear of the turn before."""
+    provider.says(REPLY)
+    socket = listen(chat.uid, owner)
+    await socket.connect()
+    head = HeadStart()
+
+    found = opened(chat, head.ready)
+    await spin()
+    driver = head.take(found)
+    driver.start(Admission())
+    text = driver.turn.text
+    told = [event["type"] for event in await received(socket, "closed")]
+    await socket.disconnect()
+    await settled()
+
+    assert (text, told) == ("Hello.", ["state", "opened", "delta", "closed"])
+    assert (len(provider.requests), provider.closed, check()) == (1, 1, [])
 
 
 async def test_without_the_time_for_it_the_model_is_asked_at_the_start(chat, provider):
