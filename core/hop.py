@@ -26,19 +26,21 @@ from core.loop import remember
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_Outcome = tuple[Callable[["asyncio.Future[Any]", Any], None], Any]
 _theirs: Final[list[BaseDatabaseWrapper]] = []
 
 
 class _Call:
     """A function for a database thread, and the future of what it returns."""
 
-    __slots__ = ("_context", "_function", "_loop", "_unclaimed", "ended")
+    __slots__ = ("_context", "_function", "_loop", "_outcome", "_unclaimed", "ended")
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._loop = remember()
         self._context = contextvars.copy_context()
         self._function = function
         self._unclaimed = [True]
+        self._outcome: _Outcome | None = None
         self.ended: asyncio.Future[Any] = self._loop.create_future()
 
     def claim(self) -> bool:
@@ -50,16 +52,18 @@ class _Call:
         return True
 
     def run(self) -> None:
-        if self.ended.cancelled() or not self.claim():
-            return
-        tell, outcome = _outcome_of(self._context, self._function)
-        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-            self._loop.call_soon_threadsafe(tell, self.ended, outcome)
+        if not self.ended.cancelled() and self.claim():
+            self._outcome = _outcome_of(self._context, self._function)
+
+    def tell(self) -> None:
+        """Let who waits know what came of it, if it was run."""
+        if self._outcome is not None:
+            settle, value = self._outcome
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+                self._loop.call_soon_threadsafe(settle, self.ended, value)
 
 
-def _outcome_of(
-    context: contextvars.Context, function: Callable[[], Any]
-) -> tuple[Callable[["asyncio.Future[Any]", Any], None], Any]:
+def _outcome_of(context: contextvars.Context, function: Callable[[], Any]) -> _Outcome:
     """How to tell who waits, and what. An error's traceback must not lead to their future."""
     try:
         return _settle, context.run(_run, function)
@@ -120,9 +124,11 @@ class _Pool:
         keep()
         while (call := self._calls.get()) is not None:
             call.run()
+            # Before anybody knows, or who is told would begin another thread for the next call.
+            self._free.append(True)
+            call.tell()
             # What it returned is not to wait for the next one.
             del call
-            self._free.append(True)
 
 
 _pool: _Pool | None = None

@@ -1,6 +1,9 @@
 """Hops to the database: whoever leaves, whatever fails, and connections that are closed."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -53,6 +56,57 @@ async def test_what_waits_for_a_thread_is_dropped_for_who_left():
     await asyncio.gather(*busy)
 
     assert ran == []
+
+
+@pytest.mark.parametrize("way", [hop, whole_hop])
+async def test_a_thread_begins_where_no_other_is_free(way):
+    gate = threading.Event()
+
+    async def threads_after_calls() -> int:
+        for _ in range(THREADS):
+            await way(int)
+        return sum(thread.name.startswith("db_") for thread in threading.enumerate())
+
+    one_by_one = await threads_after_calls()
+    busy = asyncio.create_task(way(gate.wait, 10))
+    await asyncio.sleep(0)
+    beside = await threads_after_calls()
+    is_busy = not busy.done()
+    gate.set()
+    await busy
+
+    assert (one_by_one, beside, is_busy) == (1, 2, True)
+
+
+LEAVES = """
+import asyncio, time, django
+django.setup()
+from core.hop import hop
+
+def work():
+    time.sleep(0.3)
+    print("ended")
+
+async def main():
+    asyncio.create_task(hop(work))
+    await asyncio.sleep(0.1)
+
+asyncio.run(main())
+"""
+
+
+def test_a_process_that_ends_breaks_off_nothing(tmp_path):
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "reverie.settings",
+        "REVERIE_DATA": str(tmp_path),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)
 
 
 @pytest.mark.parametrize("way", [hop, whole_hop])
