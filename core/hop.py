@@ -33,14 +33,13 @@ _theirs: Final[list[BaseDatabaseWrapper]] = []
 class _Call:
     """A function for a database thread, and the future of what it returns."""
 
-    __slots__ = ("_context", "_function", "_loop", "_outcome", "_unclaimed", "ended")
+    __slots__ = ("_loop", "_unclaimed", "context", "ended", "function")
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._loop = remember()
-        self._context = contextvars.copy_context()
-        self._function = function
+        self.context = contextvars.copy_context()
+        self.function = function
         self._unclaimed = [True]
-        self._outcome: _Outcome | None = None
         self.ended: asyncio.Future[Any] = self._loop.create_future()
 
     def claim(self) -> bool:
@@ -51,20 +50,19 @@ class _Call:
             return False
         return True
 
-    def run(self) -> None:
-        if not self.ended.cancelled() and self.claim():
-            self._outcome = _outcome_of(self._context, self._function)
-
-    def tell(self) -> None:
-        """Let who waits know what came of it, if it was run."""
-        if self._outcome is not None:
-            settle, value = self._outcome
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
-                self._loop.call_soon_threadsafe(settle, self.ended, value)
+    def tell(self, outcome: _Outcome) -> None:
+        """Let who waits know what came of it."""
+        settle, value = outcome
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits
+            self._loop.call_soon_threadsafe(settle, self.ended, value)
 
 
 def _outcome_of(context: contextvars.Context, function: Callable[[], Any]) -> _Outcome:
-    """How to tell who waits, and what. An error's traceback must not lead to their future."""
+    """How to tell who waits, and what.
+
+    An error leads to its traceback, to the frames there and to their callers: none of them may
+    keep the future that has the error.
+    """
     try:
         return _settle, context.run(_run, function)
     except BaseException as error:  # noqa: BLE001 - it is for who waits
@@ -123,23 +121,26 @@ class _Pool:
         _theirs.extend(connections.all())
         keep()
         while (call := self._calls.get()) is not None:
-            call.run()
+            is_ours = not call.ended.cancelled() and call.claim()
+            outcome = _outcome_of(call.context, call.function) if is_ours else None
             # Before anybody knows, or who is told would begin another thread for the next call.
             self._free.append(True)
-            call.tell()
-            # What it returned is not to wait for the next one.
-            del call
+            if outcome is not None:
+                call.tell(outcome)
+            # Nothing of it waits here for the next one.
+            del call, outcome
 
 
 _pool: _Pool | None = None
 
 
-def _put(call: _Call) -> None:
+def _put(call: _Call) -> _Call:
     global _pool  # noqa: PLW0603 - one pool per process, made on first use
     if _pool is None:
         # One writer suits SQLite; PostgreSQL gains from waiting on several connections at once.
         _pool = _Pool(int(settings.DATABASE_THREADS))
     _pool.put(call)
+    return call
 
 
 async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -150,9 +151,7 @@ async def hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) ->
     call = partial(function, *args, **kwargs)
     if settings.INLINE_HOPS:
         return call()
-    work = _Call(call)
-    _put(work)
-    return await work.ended  # type: ignore[no-any-return]  # what the function returned
+    return await _put(_Call(call)).ended  # type: ignore[no-any-return]  # what the function returned
 
 
 async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -163,14 +162,16 @@ async def whole_hop(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     call = partial(function, *args, **kwargs)
     if settings.INLINE_HOPS:
         return call()
-    work = _Call(call)
-    _put(work)
+    work = _put(_Call(call))
     try:
         return await asyncio.shield(work.ended)
     except asyncio.CancelledError:
         if not work.claim():
             await asyncio.wait({work.ended})
         raise
+    finally:
+        # Or the traceback of an error would lead to its future, and that to the error.
+        del work
 
 
 def close_pool() -> None:

@@ -1,10 +1,13 @@
 """Hops to the database: whoever leaves, whatever fails, and connections that are closed."""
 
 import asyncio
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 from django.db import connection
@@ -56,6 +59,28 @@ async def test_what_waits_for_a_thread_is_dropped_for_who_left():
     await asyncio.gather(*busy)
 
     assert ran == []
+
+
+@pytest.mark.parametrize("way", [hop, whole_hop])
+async def test_an_error_is_gone_with_whoever_caught_it(way):
+    errors = []
+
+    class NotedError(Exception):
+        def __init__(self) -> None:
+            errors.append(weakref.ref(self))
+
+    def fail() -> None:
+        raise NotedError
+
+    gc.disable()
+    try:
+        # Not `pytest.raises`, which keeps what it caught.
+        with suppress(NotedError):
+            await way(fail)
+        await asyncio.sleep(0.05)
+        assert errors[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("way", [hop, whole_hop])
