@@ -82,14 +82,6 @@ _hold_credits = Update(
     user_id=int,
     amount=int,
 )
-_hold_of_plenty = Update(
-    lambda account, amount: (
-        Account.objects.filter(pk=account),
-        {"held_micro": F("held_micro") + amount},
-    ),
-    account=int,
-    amount=int,
-)
 _settle_hold = Update(
     lambda key: (
         Hold.objects.filter(key=key, state=Hold.State.OPEN),
@@ -106,15 +98,16 @@ _void_hold = Update(
     returning=("account_id", "amount_micro"),
     key=str,
 )
-_charge_account = Update(
-    lambda account, amount, held: (
+_move = Update(
+    lambda account, charged, released: (
         Account.objects.filter(pk=account),
-        {"balance_micro": F("balance_micro") - amount, "held_micro": F("held_micro") - held},
+        {"balance_micro": F("balance_micro") - charged, "held_micro": F("held_micro") - released},
     ),
     account=int,
-    amount=int,
-    held=int,
+    charged=int,
+    released=int,
 )
+"""Of an account. The database refuses what would leave less than is held."""
 
 
 def get_account(user_id: int) -> Account:
@@ -223,7 +216,7 @@ def reserve(
     )
     with whole(savepoint=False):
         if seen is not None and _has_plenty(seen, amount_micro, by):
-            moved = _hold_of_plenty.bind(account=seen.pk, amount=amount_micro)
+            moved = _move.bind(account=seen.pk, charged=0, released=-amount_micro)
             write_later(hold(account_id=seen.pk), *also, moved)
             return
         taken = _take(user_id, amount_micro, by)
@@ -295,7 +288,7 @@ def settlement(*, key: str, user_id: int, usage: Metered) -> Settlement:
         *_entry(key, account_id, usage, amount),
         _charge(key, account_id, usage, amount),
         _usage(key, user_id, usage, amount),
-        _charge_account.bind(account=account_id, amount=amount, held=held),
+        _move.bind(account=account_id, charged=amount, released=held),
     )
     return Settlement(amount, writes)
 
@@ -370,7 +363,7 @@ def void(*, key: str) -> None:
     with transaction.atomic():
         row = _void_hold(key=key)
         if row is not None:
-            _charge_account(account=row[0], amount=0, held=row[1])
+            _move(account=row[0], charged=0, released=row[1])
 
 
 def void_expired(now: datetime) -> int:

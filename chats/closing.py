@@ -52,15 +52,14 @@ def close_turn(opened: Opened, outcome: Outcome) -> Closed:
     """End a turn in one transaction. Doing it twice changes nothing the second time."""
     with whole(savepoint=False):
         amount, charged = _settle(opened, outcome)
-        if not opened.chat_uid:
-            write_later(*charged)
-            return Closed(message_uid="", amount_micro=amount, version=0)
-        if not _finish_row(opened, outcome, amount):
-            write_later(*charged)
-            return Closed(message_uid="", amount_micro=0, version=opened.version)
+        is_ended = bool(opened.chat_uid) and _finish_row(opened, outcome, amount)
         has_reply = bool(outcome.text or outcome.tool_calls)
-        added = _save_and_release(opened, outcome, has_reply=has_reply)
+        added = _save_and_release(opened, outcome, has_reply=has_reply) if is_ended else None
         write_later(*charged)
+    if not opened.chat_uid:
+        return Closed(message_uid="", amount_micro=amount, version=0)
+    if not is_ended:
+        return Closed(message_uid="", amount_micro=0, version=opened.version)
     version = opened.version + 1
     if added is not None:
         shown.keep(opened.chat_uid, version, [*opened.path, added])

@@ -50,9 +50,9 @@ class CharacterParts(msgspec.Struct, frozen=True):
 class HistoryMessage(msgspec.Struct, frozen=True, gc=False):
     """One message of the conversation, of the `role` user, assistant or system.
 
-    `uid` is for the manifest only.
-    `position` is its place in the chat; without it, messages follow each other without a gap.
-    `tokens` is the size of its content, if that was counted already.
+    `uid` is for the manifest only. `position` is its place in the chat; without it, messages
+    follow each other without a gap. `tokens` is the size of its content, if that was counted
+    already.
     """
 
     role: str
